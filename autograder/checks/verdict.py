@@ -174,7 +174,8 @@ def compare(part, got, want, allowed, strict):
             return f"{part} is on {got.device}, expected {want.device}"
         if got.dtype != want.dtype:
             return f"{part} has dtype {_dtype(got)}, expected {_dtype(want)}: keep the dtype of the input"
-    return _compare_values(part, torch.as_tensor(got).to(torch.float64), torch.as_tensor(want).to(torch.float64), allowed)
+    got, want = (torch.as_tensor(v, dtype=torch.float64) for v in (got, want))  # a bare float would become float32
+    return _compare_values(part, got, want, allowed)
 
 
 def _compare_values(part, got, want, allowed):

@@ -1,0 +1,46 @@
+# Two commands matter: `make course` builds and grades everything, `make test` runs all tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# On machines without a CPU build of torch this spares gigabytes:
+#   make course TORCH_INDEX=<PyTorch's CPU index>
+INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+export MPLBACKEND := Agg
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: course test bench audit site notebooks setup clean
+
+course: setup
+	$(BIN)/autograder notebooks
+	$(BIN)/autograder site
+	$(BIN)/autograder demo
+	@echo "Site:       $(CURDIR)/_build/html/index.html"
+
+test: setup
+	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test]'
+	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/autograder bench
+
+audit: setup
+	$(BIN)/autograder audit $(EXERCISE)
+
+site: setup
+	$(BIN)/autograder site
+
+notebooks: setup
+	$(BIN)/autograder notebooks
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; call make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -c constraints.txt $(INDEX) torch
+	$(PIP) -c constraints.txt $(INDEX) -e '.[teach]'
+	touch $@
+
+clean:
+	rm -rf _build

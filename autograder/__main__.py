@@ -1,0 +1,148 @@
+"""The command line: parse, call, print. Exit status 0 only where all that was asked was done."""
+
+import argparse
+import json
+import sys
+
+TEACHERS = ("`autograder {}` needs the teachers' tools: in a clone of the course's repository, run "
+            "pip install -e '.[teach]' -c constraints.txt")
+
+
+def check(args):
+    from autograder.notebook.inspect import inspect, report
+
+    findings = inspect(args.notebook)
+    print(report(findings))
+    return 0 if all(f.passed for f in findings) else 1
+
+
+def notebooks(args):
+    from autograder.publish.write import write_students
+
+    for path in write_students():
+        print(path)
+
+
+def site(args):
+    from autograder.publish.site import build_site
+
+    print(f"Site: {build_site()}")
+
+
+def instructor(args):
+    from autograder.publish.site import build_instructor_pages
+
+    for path in build_instructor_pages():
+        print(path)
+
+
+def init(args):
+    from autograder.grading.course import init
+
+    made = init(args.folder, args.roster)
+    print(f"Course folder {args.folder} with {', '.join(made)}.")
+    print(f"Release: {args.folder}/release   Submissions go to: {args.folder}/submitted/STUDENT/ASSIGNMENT/")
+
+
+def grade(args):
+    from autograder.grading.stock import grade, table
+
+    results = []
+    for result in grade(args.assignment, args.course, args.student):
+        results.append(result)
+        if args.json:
+            print(json.dumps(result.to_dict()), flush=True)
+        else:
+            print(f"\r{len(results)} graded: {result.student}\033[K", end="", file=sys.stderr, flush=True)
+    if not args.json:
+        print(file=sys.stderr)
+        print(table(results))
+
+
+def demo(args):
+    from autograder.grading.demo import DEMO, grade_demo, make_demo
+    from autograder.grading.stock import table
+    from autograder.publish.source import stems
+
+    import shutil
+
+    shutil.rmtree(DEMO, ignore_errors=True)
+    course = make_demo(stems())
+    for stem, results in grade_demo(course, stems()):
+        print(f"\n{stem}, {len(results)} submissions\n\n{table(results)}")
+    print(f"\nGrade book: {course}/gradebook.db\nGrades:     {course}/grades.csv\nFeedback:   {course}/feedback/STUDENT/ASSIGNMENT/")
+
+
+def audit(args):
+    from autograder.audit import main
+
+    return main(args.exercise)
+
+
+def bench(args):
+    from autograder.audit.bench import main
+
+    return main()
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="autograder", description=__doc__.split("\n")[0])
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(run, help):
+        sub = commands.add_parser(run.__name__, help=help, description=help)
+        sub.set_defaults(run=run)
+        return sub
+
+    command(check, "look at one notebook: graded cells present and whole, visible checks").add_argument("notebook")
+    command(notebooks, "write the student notebooks")
+    command(site, "build the static site")
+    command(instructor, "write the instructor's pages, with folded solutions")
+    sub = command(init, "make an nbgrader course folder of all chapters")
+    sub.add_argument("folder")
+    sub.add_argument("--roster", help="CSV with at least an id column")
+    sub = command(grade, "grade an assignment; unchanged work is not graded again")
+    sub.add_argument("assignment")
+    sub.add_argument("--course", default=".", help="the course folder (default: here)")
+    sub.add_argument("--student", help="only this student")
+    sub.add_argument("--json", action="store_true", help="one JSON object a line, for machines")
+    command(demo, "grade a demonstration class in _build/demo")
+    command(audit, "how good the checks are").add_argument("exercise", nargs="?", help="only this exercise")
+    command(bench, "measure: chapters, checks, grading, site")
+    return top
+
+
+def expected_errors():
+    """Errors whose text is meant for the user."""
+    from autograder.notebook.inspect import NotANotebook
+
+    errors = [NotANotebook]
+    try:
+        from autograder.grading.course import CourseError
+        from autograder.publish.execute import ChapterFailed
+        from autograder.publish.site import SiteFailed
+        from autograder.publish.source import SourceError
+
+        errors += [CourseError, ChapterFailed, SiteFailed, SourceError]
+    except ImportError:
+        pass
+    return tuple(errors)
+
+
+def main(argv=None):
+    args = parser().parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except ModuleNotFoundError as missing:
+        print(TEACHERS.format(args.command) + f" (missing: {missing.name})", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Stopped; what was finished is kept.", file=sys.stderr)
+    except Exception as error:
+        if not isinstance(error, expected_errors()):
+            raise
+        print(error, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Submission → score, feedback, grade book, in nbgrader's folders and data base."""

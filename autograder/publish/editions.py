@@ -1,0 +1,153 @@
+"""The editions of a chapter as notebooks: pure functions of the source.
+
+solved    what the build executes: solutions, visible checks, no markers
+student   what is released: stubs, visible checks, plain Markdown
+grader    nbgrader's source: solutions and hidden tests between nbgrader's markers
+page      the site's page: full MyST and the outputs of the solved run, stubs for solutions
+instructor  the page with the solutions, folded
+"""
+
+import hashlib
+import re
+
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from .plain import lower
+from .source import BEGIN, END, ROOT
+
+STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's own stub
+FOLDED = {"setup", "experiment", "claims"}  # code that the page folds away
+
+HIDDEN = """
+### BEGIN HIDDEN TESTS
+from autograder.hidden import grade
+grade("{name}", {name})
+### END HIDDEN TESTS"""
+
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}}
+
+
+def check_id(name):
+    """Cell id and grade id of the check cell of exercise `name`."""
+    return f"{name}-check"
+
+
+def stub(text):
+    """A solution cell with the solution replaced by the stub."""
+    return re.sub(rf"^([ \t]*){BEGIN}.*?{END}[ \t]*$", _stub_lines, text, flags=re.M | re.S)
+
+
+def _stub_lines(match):
+    return "\n".join(match.group(1) + line for line in STUB.split("\n"))
+
+
+def unmarked(text):
+    """A solution cell without the marker lines."""
+    return "\n".join(line for line in text.split("\n") if line.strip() not in (BEGIN, END))
+
+
+def solved(chapter):
+    return _notebook(chapter, solution=unmarked, markdown=str)
+
+
+def student(chapter):
+    notebook = _notebook(chapter, solution=stub, markdown=lower, needs=True)
+    notebook.cells.insert(1, _colab())
+    return notebook
+
+
+def grader(chapter):
+    notebook = _notebook(chapter, solution=str, markdown=lower, needs=True, hidden=True)
+    notebook.cells.insert(1, _colab())
+    return notebook
+
+
+def page(chapter, executed):
+    """The site's page.
+
+    Args:
+        chapter: the source.
+        executed: the executed solved edition, whose outputs are kept.
+    """
+    return _with_outputs(_notebook(chapter, solution=stub, markdown=str, site=True), executed)
+
+
+def instructor(chapter, executed):
+    notebook = _with_outputs(_notebook(chapter, solution=unmarked, markdown=str, site=True), executed)
+    for cell in notebook.cells:
+        if cell.id in {c.exercise for c in chapter.exercises}:
+            cell.metadata["tags"] = ["hide-input"]
+    return notebook
+
+
+def _notebook(chapter, solution, markdown, needs=False, hidden=False, site=False):
+    cells = []
+    for cell in chapter.cells:
+        if cell.kind == "markdown":
+            cells.append(new_markdown_cell(markdown(cell.text), id=_id(cell.text, cells)))
+        elif cell.exercise:
+            cells += _exercise(cell, solution(cell.text), hidden)
+        else:
+            text = f"%%needs {' '.join(cell.needs)}\n{cell.text}" if needs and cell.needs else cell.text
+            cells.append(new_code_cell(text, id=_id(cell.text, cells), metadata=_metadata(cell, site)))
+    for cell in cells:
+        cell.metadata["id"] = cell.id  # Colab keeps the id here and only here
+    notebook = new_notebook(cells=cells, metadata=dict(METADATA))
+    notebook.nbformat_minor = 5
+    return notebook
+
+
+def _exercise(cell, text, hidden):
+    name, points = cell.exercise, float(cell.points)
+    check = f'check("{name}", {name})' + (HIDDEN.format(name=name) if hidden else "")
+    common = {"schema_version": 3, "task": False}
+    return [
+        new_code_cell(text, id=name, metadata={"nbgrader": common | {
+            "grade": False, "grade_id": name, "locked": False, "solution": True}}),
+        new_code_cell(check, id=check_id(name), metadata={"nbgrader": common | {
+            "grade": True, "grade_id": check_id(name), "locked": True, "points": points, "solution": False}}),
+    ]
+
+
+def _metadata(cell, site):
+    metadata = {"role": cell.role} if cell.role else {}
+    if not site:
+        return metadata
+    if cell.role in FOLDED:
+        metadata["tags"] = ["hide-input"]
+    if cell.alt:
+        metadata["mystnb"] = {"image": {"alt": cell.alt}}
+        if cell.caption:
+            metadata["mystnb"]["figure"] = {"caption": cell.caption}
+    return metadata
+
+
+def _id(text, before):
+    """A stable cell id from the cell's own text; a repeated text gets a number."""
+    base = "c" + hashlib.sha256(text.encode()).hexdigest()[:10]
+    same = sum(cell.id.split("-")[0] == base for cell in before)
+    return f"{base}-{same}" if same else base
+
+
+def _with_outputs(notebook, executed):
+    outputs = {cell.id: cell.outputs for cell in executed.cells if cell.cell_type == "code"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = outputs[cell.id]
+    return notebook
+
+
+def repository():
+    """(address, branch or tag) of the public student repository, from `_config.yml`."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
+    return config["url"], config["branch"]
+
+
+def _colab():
+    url, branch = repository()
+    text = ("# On Colab this installs the course's checks; elsewhere it does nothing.\n"
+            'import sys\n\nif "google.colab" in sys.modules:\n'
+            f"    %pip install --quiet --no-deps git+{url}@{branch}")
+    return new_code_cell(text, id="colab", metadata={"id": "colab", "role": "setup"})

@@ -1,0 +1,74 @@
+"""Run the solved edition once and keep it: jupyter-cache, keyed by the code and what it runs on."""
+
+import hashlib
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+
+import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell
+
+from . import editions
+from .source import ROOT, read_chapter
+
+CACHE = ROOT / "_build" / ".cache"
+CELL_TIMEOUT_S = 300
+QUIET = ["--IPKernelApp.log_level=40"]  # the kernel's advice on encryption is not the reader's business
+PACKAGES = ("torch", "numpy", "matplotlib", "scikit-learn", "sympy")
+
+
+class ChapterFailed(RuntimeError):
+    """A solved chapter does not run, or fails its own checks; the text says where."""
+
+
+def environment():
+    """What a run depends on beside its own code: package versions and the checks' source."""
+    digest = hashlib.sha256()
+    for folder in ("checks", "notebook"):
+        for path in sorted((ROOT / "autograder" / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return ", ".join(f"{p} {version(p)}" for p in PACKAGES) + f", checks {digest.hexdigest()[:12]}"
+
+
+def executed(stem):
+    """The executed solved edition of a chapter, from the cache where nothing changed."""
+    notebook = editions.solved(read_chapter(stem))
+    notebook.cells.insert(0, new_code_cell(f"# {environment()}", id="environment"))
+    cache = get_cache(str(CACHE))
+    try:
+        return cache.merge_match_into_notebook(notebook)[1]
+    except KeyError:
+        run(stem, notebook)
+        cache.cache_notebook_bundle(CacheBundleIn(notebook, f"{stem}.ipynb"), check_validity=False, overwrite=True)
+        return notebook
+
+
+def run(stem, notebook):
+    """Execute in place; raises ChapterFailed at the first error or failed check."""
+    env = os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
+    began = time.perf_counter()
+    try:
+        NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", extra_arguments=QUIET).execute(env=env)
+    except CellExecutionError as error:
+        raise ChapterFailed(f"{stem} stops with an error:\n{error}") from None
+    for cell in notebook.cells:
+        complaints = [o.text for o in cell.get("outputs", []) if o.output_type == "stream" and o.name == "stderr"]
+        if complaints:
+            raise ChapterFailed(f"{stem}, cell {cell.id}, writes to stderr:\n{''.join(complaints)[:2000]}")
+    notebook.metadata["run_time_s"] = round(time.perf_counter() - began, 1)
+
+
+def execute_all(stems, jobs=2):
+    """Executed notebooks of all chapters by stem, run side by side."""
+    with ProcessPoolExecutor(max_workers=min(jobs, len(stems))) as pool:
+        texts = pool.map(_executed_json, stems)
+        return {stem: nbformat.reads(text, as_version=4) for stem, text in zip(stems, texts)}
+
+
+def _executed_json(stem):
+    return nbformat.writes(executed(stem))

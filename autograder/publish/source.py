@@ -1,0 +1,89 @@
+"""Read a chapter source: MyST text in the compact authoring form of CONTRIBUTING.md."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jupytext
+from jupytext.myst import MystMetadataParsingError
+
+ROOT = Path(__file__).resolve().parents[2]
+SOLUTIONS = ROOT / "solutions"
+
+ROLES = {"", "setup", "receipt", "predict", "experiment", "claims", "bug"}
+OPTIONS = {"exercise", "points", "role", "needs", "alt", "caption"}
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+
+
+class SourceError(ValueError):
+    """The chapter source breaks the authoring form; the text says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the source. `exercise` names a graded cell; `needs` the student functions it uses."""
+
+    kind: str  # "markdown" | "code"
+    text: str
+    role: str = ""
+    exercise: str = ""
+    points: float = 0
+    needs: tuple[str, ...] = ()
+    alt: str = ""
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    stem: str
+    cells: tuple[Cell, ...] = field(repr=False)
+
+    @property
+    def title(self):
+        return self.cells[0].text.splitlines()[0].lstrip("# ")
+
+    @property
+    def exercises(self):
+        return [c for c in self.cells if c.exercise]
+
+
+def stems():
+    """All chapter stems in order."""
+    return sorted(path.stem for path in SOLUTIONS.glob("[0-9][0-9]_*.md"))
+
+
+def read_chapter(stem):
+    """The chapter called `stem`; raises SourceError."""
+    path = SOLUTIONS / f"{stem}.md"
+    if not path.exists():
+        raise SourceError(f"There is no chapter {stem!r}; the chapters are {', '.join(stems())}.")
+    try:
+        notebook = jupytext.read(path, fmt="md:myst")
+    except MystMetadataParsingError as error:
+        raise SourceError(f"{path.name}: {error} (put an option that holds a colon into quotes)") from None
+    cells = tuple(_cell(path.name, number, raw) for number, raw in enumerate(notebook.cells, 1))
+    if not cells or not cells[0].text.startswith("# "):
+        raise SourceError(f"{path.name}: the first cell must open with the chapter's title, '# …'.")
+    names = [c.exercise for c in cells if c.exercise]
+    doubled = {n for n in names if names.count(n) > 1}
+    if doubled:
+        raise SourceError(f"{path.name}: {', '.join(sorted(doubled))} stands in more than one cell.")
+    return Chapter(stem, cells)
+
+
+def _cell(file, number, raw):
+    where = f"{file}, cell {number}"
+    if raw.cell_type != "code":
+        return Cell("markdown", raw.source)
+    options = dict(raw.metadata)
+    unknown = set(options) - OPTIONS
+    if unknown:
+        raise SourceError(f"{where}: unknown option {', '.join(sorted(unknown))}; known are {', '.join(sorted(OPTIONS))}.")
+    role, exercise = options.get("role", ""), options.get("exercise", "")
+    if role not in ROLES:
+        raise SourceError(f"{where}: unknown role {role!r}; known are {', '.join(sorted(ROLES - {''}))}.")
+    if exercise and not (raw.source.count(BEGIN) == raw.source.count(END) == 1 and options.get("points")):
+        raise SourceError(f"{where}: exercise {exercise} needs :points: and one solution between '{BEGIN}' and '{END}'.")
+    if "savefig" not in raw.source and "plt.show" in raw.source and not options.get("alt"):
+        raise SourceError(f"{where}: it draws a figure; say in :alt: what is seen.")
+    return Cell("code", raw.source, role, exercise, options.get("points", 0),
+                tuple(options.get("needs", "").split()), options.get("alt", ""), options.get("caption", ""))
