@@ -4,10 +4,12 @@ import fcntl
 from contextlib import contextmanager
 
 import pytest
+import torch
 
 from autograder.publish.source import ROOT
 
 BUILD = ROOT / "_build"
+torch.set_num_threads(1)  # tests run side by side
 
 
 @contextmanager

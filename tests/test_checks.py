@@ -94,7 +94,7 @@ MISUSE = {
     "wrong dtype": (lambda g, x, gamma, eps=1e-5: tuple(t.half() for t in right(g, x, gamma, eps)), "failed", "keep the dtype"),
     "wrong device": (lambda g, x, gamma, eps=1e-5: tuple(t.to("meta") for t in right(g, x, gamma, eps)), "failed", "is on meta"),
     "NaN": (lambda g, x, gamma, eps=1e-5: tuple(t * float("nan") for t in right(g, x, gamma, eps)), "failed", "NaN"),
-    "mutated input": (lambda g, x, gamma, eps=1e-5: (right(g, x, gamma, eps), x.mul_(2))[0], "failed", "changed its input x"),
+    "mutated input": (lambda g, x, gamma, eps=1e-5: (right(g, x, gamma, eps), x.mul_(2))[0], "failed", "changed its input: x"),
     "a type that is no number": (lambda g, x, gamma, eps=1e-5: (object(),) * 3, "failed", "returned a object"),
     "an exception": (lambda g, x, gamma, eps=1e-5: x @ x, "failed", "RuntimeError in line"),
 }

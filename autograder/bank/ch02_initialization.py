@@ -24,26 +24,22 @@ def moments_minus_square(mean_w, var_w, mean_x, var_x):
 
 
 @right("product_variance")
-def by_normal_integral(mean_w, var_w, mean_x, var_x):
-    w, x = sp.symbols("w x", real=True)
+def moments_of_standard_variables(mean_w, var_w, mean_x, var_x):
+    u, v = sp.symbols("u v")
+    product = (mean_w + sp.sqrt(var_w) * u) * (mean_x + sp.sqrt(var_x) * v)
+    moment = {0: 1, 1: 0, 2: 1}
 
-    def density(t, m, v):
-        return sp.exp(-(t - m) ** 2 / (2 * v)) / sp.sqrt(2 * sp.pi * v)
+    def mean(expression):
+        return sum(c * moment[i] * moment[j] for (i, j), c in sp.Poly(expression, u, v).terms())
 
-    def moment(n, t, m, v):
-        shifted = sp.expand((t + m) ** n)
-        return sp.integrate(shifted * density(t, 0, v), (t, -sp.oo, sp.oo))
-
-    mean = moment(1, w, mean_w, var_w) * moment(1, x, mean_x, var_x)
-    return moment(2, w, mean_w, var_w) * moment(2, x, mean_x, var_x) - mean**2
+    return mean(product**2) - mean(product) ** 2
 
 
 @right("product_variance")
-def sum_over_coins(mean_w, var_w, mean_x, var_x):
-    i, j = sp.symbols("i j", integer=True)
-    w = mean_w + (2 * i - 1) * sp.sqrt(var_w)
-    x = mean_x + (2 * j - 1) * sp.sqrt(var_x)
-    return sp.Sum((w * x - mean_w * mean_x) ** 2, (i, 0, 1), (j, 0, 1)) / 4
+def sum_over_a_coin(mean_w, var_w, mean_x, var_x):
+    i = sp.Symbol("i", integer=True)
+    second_w = sp.Sum((mean_w + (-1) ** i * sp.sqrt(var_w)) ** 2, (i, 0, 1)) / 2
+    return second_w * (var_x + mean_x**2) - mean_w**2 * mean_x**2
 
 
 @right("product_variance")
@@ -140,13 +136,6 @@ def half_line_integral(sigma):
 
 
 @right("relu_second_moment")
-def unevaluated_max(sigma):
-    a = sp.Symbol("a", real=True)
-    p = sp.exp(-(a**2) / (2 * sigma**2)) / (sigma * sp.sqrt(2 * sp.pi))
-    return sp.Integral(sp.Max(0, a) ** 2 * p, (a, -sp.oo, sp.oo))
-
-
-@right("relu_second_moment")
 def substituted(sigma):
     z = sp.Symbol("z", positive=True)
     return sigma**2 * sp.Integral(z**2 * sp.exp(-(z**2) / 2), (z, 0, sp.oo)) / sp.sqrt(2 * sp.pi)
@@ -238,10 +227,15 @@ def two_integrals(sigma, slope):
 
 
 @right("leaky_relu_second_moment")
-def piecewise_integral(sigma, slope):
-    z = sp.Symbol("z", real=True)
-    f = sp.Piecewise((sigma * z, z >= 0), (slope * sigma * z, True))
-    return sp.Integral(f**2 * sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi), (z, -sp.oo, sp.oo))
+def unevaluated_sides(sigma, slope):
+    z = sp.Symbol("z", positive=True)
+    side = sp.Integral(z**2 * sp.exp(-(z**2) / 2), (z, 0, sp.oo)) / sp.sqrt(2 * sp.pi)
+    return sigma**2 * side + (slope * sigma) ** 2 * side
+
+
+@right("leaky_relu_second_moment")
+def piecewise_in_the_slope(sigma, slope):
+    return sp.Piecewise((sigma**2 / 2, sp.Eq(slope, 0)), (sigma**2 / 2 + (slope * sigma) ** 2 / 2, True))
 
 
 @right("leaky_relu_second_moment")
@@ -951,7 +945,20 @@ def returns_std(shape, negative_slope=0.0, mode="fan_in", generator=None):
     return math.sqrt(2 / (1 + negative_slope**2) / fan)
 
 
-@wrong("kaiming_normal", "")
+@wrong("kaiming_normal", "weights_repeat")
+def one_unit_for_all(shape, negative_slope=0.0, mode="fan_in", generator=None):
+    fan = (shape[1] if mode == "fan_in" else shape[0]) * math.prod(shape[2:])
+    unit = torch.randn(shape[1:], generator=generator) * math.sqrt(2 / (1 + negative_slope**2) / fan)
+    return unit.repeat(shape[0], *[1] * len(shape[1:]))
+
+
+@wrong("kaiming_normal", "weights_repeat")
+def constant_weights(shape, negative_slope=0.0, mode="fan_in", generator=None):
+    fan = (shape[1] if mode == "fan_in" else shape[0]) * math.prod(shape[2:])
+    return torch.full(shape, math.sqrt(2 / (1 + negative_slope**2) / fan))
+
+
+@wrong("kaiming_normal", "weights_repeat")
 def random_signs(shape, negative_slope=0.0, mode="fan_in", generator=None):
     fan = (shape[1] if mode == "fan_in" else shape[0]) * math.prod(shape[2:])
     signs = torch.randint(2, tuple(shape), generator=generator) * 2.0 - 1.0

@@ -564,7 +564,7 @@ def direct_numpy_double(grad_xhat, x, eps=1e-5):
     return torch.from_numpy(grad_xhat.numpy() / np.sqrt(a.var(axis=0) + eps))
 
 
-@wrong("bn_direct_path", "")
+@wrong("bn_direct_path", "eps_ignored")
 def direct_default_eps(grad_xhat, x, eps=1e-5):
     return grad_xhat / torch.sqrt(x.var(0, correction=0) + 1e-5)
 
@@ -671,6 +671,12 @@ def mean_unbiased(grad_xhat, x, eps=1e-5):
 def mean_axis_1(grad_xhat, x, eps=1e-5):
     sigma = torch.sqrt(x.var(1, correction=0, keepdim=True) + eps)
     return (-grad_xhat.mean(1, keepdim=True) / sigma).expand_as(x)
+
+
+@wrong("bn_mean_path", "eps_ignored")
+def mean_default_eps(grad_xhat, x, eps=1e-5):
+    sigma = (((x - x.mean(0)) ** 2).mean(0) + 1e-5).sqrt()
+    return torch.ones_like(x) * (-grad_xhat.mean(0) / sigma)
 
 
 @wrong("bn_mean_path", "")
@@ -832,6 +838,13 @@ def variance_axis_1(grad_xhat, x, eps=1e-5):
     sigma = torch.sqrt(x.var(1, correction=0, keepdim=True) + eps)
     xhat = (x - x.mean(1, keepdim=True)) / sigma
     return -xhat * (grad_xhat * xhat).mean(1, keepdim=True) / sigma
+
+
+@wrong("bn_variance_path", "eps_ignored")
+def variance_default_eps(grad_xhat, x, eps=1e-5):
+    xmu = x - x.mean(0)
+    dvar = -0.5 * (grad_xhat * xmu * ((xmu**2).mean(0) + 1e-5) ** -1.5).sum(0)
+    return dvar * 2 * xmu / len(x)
 
 
 @wrong("bn_variance_path", "")
@@ -1325,6 +1338,14 @@ def backward_plain_gamma(grad_y, x, gamma, eps=1e-5):
     g = grad_y * gamma
     grad_x = (g - g.mean(dims, keepdim=True) - xhat * (g * xhat).mean(dims, keepdim=True)) / sigma
     return grad_x, (grad_y * xhat).sum(dims), grad_y.sum(dims)
+
+
+@wrong("bn_backward", "eps_ignored_in_backward")
+def backward_default_eps(grad_y, x, gamma, eps=1e-5):
+    leaf = x.detach().clone().requires_grad_(True)
+    g, b = gamma.detach().clone().requires_grad_(True), torch.zeros_like(gamma, requires_grad=True)
+    F.batch_norm(leaf, None, None, g, b, training=True).backward(grad_y)
+    return leaf.grad, g.grad, b.grad
 
 
 @wrong("bn_backward", "")
@@ -1834,7 +1855,7 @@ def fold_matrix_shape(W, b, gamma, beta, running_mean, running_var, eps=1e-5):
     return W.flatten(1) * scale[:, None], (b - running_mean) * scale + beta
 
 
-@wrong("fold_bn", "")
+@wrong("fold_bn", "eps_ignored_in_fold")
 def fold_default_eps(W, b, gamma, beta, running_mean, running_var, eps=1e-5):
     scale = gamma / torch.sqrt(running_var + 1e-5)
     return W * scale.view(-1, *[1] * (W.ndim - 1)), (b - running_mean) * scale + beta

@@ -39,7 +39,7 @@ def run_check(name, fn, cases=None, seed=VISIBLE_SEED, shown=True):
     """Probe and verdict in one process: the `Finding` for `fn` on the visible cases."""
     exercise = find(name)
     cases = exercise.cases if cases is None else cases
-    return judge(exercise, observe(exercise, fn, cases, seed), cases, seed, shown)
+    return judge(exercise, observe(exercise.subject(), fn, exercise.prepare(cases, seed)), cases, seed, shown)
 
 
 __all__ = ["Finding", "UnknownExercise", "exercises", "find", "run_check"]

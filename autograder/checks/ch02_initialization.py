@@ -525,7 +525,7 @@ def variance_used_as_bound(fan_in, fan_out, gain=1.0):
 
 
 @xavier_uniform_bound.misconception(
-    "The variance for the sum of the two fans. Xavier's compromise is their mean, so the sum makes the weights too small.")
+    "That is the bound for the sum of the two fans: smaller than what either way asks for. A compromise lies between.")
 def sum_of_fans_for_their_mean(fan_in, fan_out, gain=1.0):
     return gain * by_bisection(1 / (fan_in + fan_out))
 
@@ -591,9 +591,13 @@ def default_of_nn_linear(fan_in, fan_out, gain=1.0):
 
 
 def moments(fn, inputs):
-    """Shape and moments of one draw."""
-    w = drawn(fn(**inputs))
-    return {"shape": str(tuple(w.shape)), "dtype": dtype(w), **moments_of(w.to(F64))}
+    """Shape and moments of one draw. Of n float32 normals about n²/2²⁵ repeat by chance: 3 of 10000."""
+    with torch.random.fork_rng(devices=[]):  # a check leaves the global state as it was
+        w = drawn(fn(**inputs))
+    some = w.flatten()[:10000]
+    repeated = some.unique().numel() < 0.9 * some.numel()
+    return {"shape": str(tuple(w.shape)), "dtype": dtype(w), **moments_of(w.to(F64)),
+            "set of weights": "full of repeats" if repeated else "all different"}
 
 
 def drawn(returned):
@@ -724,7 +728,8 @@ def gain_of_one(shape, negative_slope=0.0, mode="fan_in", generator=None):
     return sample(shape, right_variance(shape, 1.0, mode), generator)
 
 
-@kaiming_normal.misconception("mode is not used: that is the variance for fan_in, and fan_out was asked for.", read="2.5")
+@kaiming_normal.misconception(
+    "mode is not used: that is the variance for fan_in, and fan_out was asked for.", read="2.5")
 def fan_in_always(shape, negative_slope=0.0, mode="fan_in", generator=None):
     return sample(shape, right_variance(shape, negative_slope), generator)
 
@@ -815,6 +820,13 @@ def not_scaled(shape, negative_slope=0.0, mode="fan_in", generator=None):
 
 
 @kaiming_normal.misconception(
+    "The same weights come again and again. Units with equal weights compute the same and get the same gradient: draw "
+    "each weight on its own.", read="2.2")
+def weights_repeat(shape, negative_slope=0.0, mode="fan_in", generator=None):
+    return ideal_sample(shape, negative_slope, mode, generator)[:1].expand(shape)
+
+
+@kaiming_normal.misconception(
     "The draw does not come from the generator that is given. Hand it to every call that draws.")
 def generator_not_used(shape, negative_slope=0.0, mode="fan_in", generator=None):
     return ideal_sample(shape, negative_slope, mode)
@@ -837,8 +849,8 @@ def deaf_to_manual_seed(shape, negative_slope=0.0, mode="fan_in", generator=None
 
 
 @kaiming_normal.misconception(
-    "The generator is set back to its seed in every call: all layers of one shape get the same weights. Draw from it as "
-    "it is.")
+    "The generator is set back to its seed in every call: all layers of one shape get the same weights. Draw from it "
+    "as it is.")
 def generator_set_back(shape, negative_slope=0.0, mode="fan_in", generator=None):
     back = generator and generator.manual_seed(generator.initial_seed())
     return ideal_sample(shape, negative_slope, mode, back)
@@ -978,7 +990,8 @@ def nodes_of_twice_the_variance(phi, nodes=64):
 
 
 @activation_gain.misconception(
-    "That uses the variance of φ(z). The next layer's variance comes from the second moment, mean included.", read="2.4")
+    "That uses the variance of φ(z). The next layer's variance comes from the second moment, mean included.",
+    read="2.4")
 def variance_for_second_moment(phi, nodes=64):
     return (mean_square(phi, nodes) - gaussian_mean(phi) ** 2) ** -0.5
 
@@ -1096,7 +1109,8 @@ def float32_input(g):
 
 
 @second_moments.misconception(
-    "That is the variance. The second moment subtracts no mean, and after the activation the mean is not zero.", read="2.4")
+    "That is the variance. The second moment subtracts no mean, and after the activation the mean is not zero.",
+    read="2.4")
 def variance_of_all(weights, x, phi):
     return of_each_layer(torch.var)(weights, x, phi)
 

@@ -7,10 +7,13 @@ nbgrader or processes.
 """
 
 import inspect
+import warnings
 from dataclasses import dataclass
 from typing import Any, Callable
 
 import torch
+
+from .probe import Caller, Subject
 
 EXERCISES: dict[str, "Exercise"] = {}
 
@@ -90,6 +93,14 @@ class Exercise:
         """The inputs of one case: the same for the same (seed, index), fresh objects each time."""
         return case.inputs(torch.Generator().manual_seed(seed * 1009 + index))
 
+    def subject(self):
+        """The exercise as a probe sees it."""
+        return Subject(self.name, tuple(self.returns), self.signature, getattr(self, "symbols", {}))
+
+    def prepare(self, cases, seed):
+        """[(probe, inputs)] for `probe.observe`."""
+        return [(case.probe or self.probe, self.draw(case, seed, i)) for i, case in enumerate(cases)]
+
     def expected(self, case, inputs):
         """What a right implementation returns on `inputs`."""
         return self.observe_function(self.right, case, inputs)
@@ -97,11 +108,11 @@ class Exercise:
     def believed(self, misconception, case, inputs):
         """What the misconception returns on `inputs`; None where it cannot be run there."""
         try:
-            return self.observe_function(misconception.wrong, case, inputs)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self.observe_function(misconception.wrong, case, inputs)
         except Exception:  # a wrong implementation may fail on some shapes: then it is no match
             return None
 
     def observe_function(self, fn, case, inputs):
-        from .probe import Caller
-
-        return (case.probe or self.probe)(Caller(self, fn), inputs)
+        return (case.probe or self.probe)(Caller(self.subject(), fn), inputs)

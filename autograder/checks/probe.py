@@ -64,12 +64,14 @@ class Caller:
         try:
             return self.fn(*required, **optional)
         finally:
-            self.mutated |= {n for n, v in inputs.items() if not _same(before[n], _state(v))}
+            self.mutated |= {change for n, v in inputs.items() for change in _changes(n, before[n], _state(v))}
 
     def parts(self, returned):
         """Name what was returned: {"y": …} or {"grad_x": …, "grad_gamma": …}."""
         names = self.exercise.returns
         if len(names) == 1:
+            if isinstance(returned, tuple):
+                raise Misfit(f"returned {len(returned)} values, expected one: {names[0]}")
             return {names[0]: plain(returned)}
         wanted = f"expected {len(names)} values: ({', '.join(names)})"
         if not isinstance(returned, (tuple, list)):
@@ -86,12 +88,15 @@ def _state(value):
     return value.detach().clone(), value.requires_grad, grad
 
 
-def _same(a, b):
-    if a is None or b is None:
-        return a is b
-    (va, ra, ga), (vb, rb, gb) = a, b
-    same_grad = (ga is None) == (gb is None) and (ga is None or torch.equal(ga, gb))
-    return ra == rb and same_grad and va.shape == vb.shape and torch.equal(va, vb)
+def _changes(name, before, after):
+    """What the call did to one of its inputs, in words; nothing for a pure function."""
+    if before is None or after is None:
+        return []
+    (value, required, grad), (value_now, required_now, grad_now) = before, after
+    same_grad = (grad is None) == (grad_now is None) and (grad is None or torch.equal(grad, grad_now))
+    same_value = value.shape == value_now.shape and torch.equal(value, value_now)
+    return [name] * (not same_value) + [f"{name}.requires_grad"] * (required != required_now) + \
+        [f"{name}.grad"] * (not same_grad)
 
 
 def plain(value):
@@ -121,14 +126,24 @@ def kind_of(value):
     return f"a {type(value).__name__}"
 
 
-def observe(exercise, fn, cases, seed):
-    """Run every case; stop at the first one that could not be called at all."""
-    problem = misuse(exercise, fn)
+@dataclass(frozen=True)
+class Subject:
+    """What a probe may know of an exercise: its form, and nothing of the answer."""
+
+    name: str
+    returns: tuple[str, ...]
+    signature: inspect.Signature
+    symbols: dict = field(default_factory=dict)
+
+
+def observe(subject, fn, prepared):
+    """Try `fn` on every (probe, inputs) of `prepared`; stop at the first that could not be called at all."""
+    problem = misuse(subject, fn)
     if problem:
         return [Observation(problem=problem)]
     seen = []
-    for index, case in enumerate(cases):
-        seen.append(observe_case(exercise, fn, case, exercise.draw(case, seed, index)))
+    for probe, inputs in prepared:
+        seen.append(observe_case(subject, fn, probe, inputs))
         if seen[-1].problem and seen[-1].problem.kind != "raised":
             break
     return seen
@@ -160,16 +175,16 @@ def _bare(signature):
     return str(signature.replace(parameters=parameters, return_annotation=signature.empty))
 
 
-def observe_case(exercise, fn, case, inputs):
+def observe_case(exercise, fn, probe, inputs):
     caller, printed, seen = Caller(exercise, fn), io.StringIO(), Observation()
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), \
                 warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            seen.parts = (case.probe or exercise.probe)(caller, inputs)
+            seen.parts = probe(caller, inputs)
     except Misfit as misfit:
         seen.problem = Problem("form", str(misfit))
-    except Exception as error:  # whatever student code raises is an observation
+    except (Exception, SystemExit) as error:  # whatever student code raises is an observation
         seen.problem = _raised(exercise, fn, error)
     seen.mutated = sorted(caller.mutated)
     seen.printed = printed.getvalue()[:PRINTED_LIMIT]
@@ -197,13 +212,19 @@ def _is_student_file(filename, source):
 
 
 def describe(inputs):
-    """`x (6, 5) float64, eps = 0.1`: what was tried, in words."""
-    return ", ".join(_describe(name, value) for name, value in inputs.items())
+    """`float64, x (6, 5), eps = 0.1`: what was tried, in words; a dtype shared by all is said once."""
+    dtypes = {_dtype(v) for v in inputs.values() if isinstance(v, torch.Tensor)}
+    shared = dtypes.pop() if len(dtypes) == 1 else ""
+    return ", ".join([shared] * bool(shared) + [_describe(n, v, not shared) for n, v in inputs.items()])
 
 
-def _describe(name, value):
+def _dtype(tensor):
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _describe(name, value, with_dtype):
     if isinstance(value, torch.Tensor):
-        return f"{name} {tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+        return f"{name} {tuple(value.shape)}" + (f" {_dtype(value)}" if with_dtype else "")
     if isinstance(value, torch.Generator):
         return f"a {name}"
     if callable(value):

@@ -5,18 +5,15 @@ misconception that reproduces what was observed. Nothing from student code is a
 reference here; observations are plain data.
 """
 
-import math
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import torch
 
+from .compare import compare, tolerance
 from .probe import describe
 
 PASSED, FAILED, UNSOLVED, NOT_JUDGED = "passed", "failed", "unsolved", "not judged"
-
-# Relative to the largest expected entry of a part. A sum of n rounded terms is off by at
-# most n*eps; n <= 1000 in every check, and the exercises condition mildly (a factor 10).
-RELATIVE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 2e-2}
 
 NOTES = {
     "requires_grad": "The result must stay in the autograd graph: no `.detach()`, `.item()`, `.data` or "
@@ -52,6 +49,15 @@ class Finding:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Gap:
+    """Where and how one part of one case differs from what was expected."""
+
+    case: int
+    part: str
+    text: str
+
+
 def judge(exercise, observations, cases, seed, shown=True):
     """Compare observations with the oracle.
 
@@ -64,166 +70,93 @@ def judge(exercise, observations, cases, seed, shown=True):
     Returns:
         A `Finding`.
     """
-    for observation in observations:
-        problem = observation.problem
-        if problem and problem.kind != "raised":
-            return _problem(exercise, problem, observation)
-    gaps, expected = [], []
-    for index, (case, seen) in enumerate(zip(cases, observations)):
-        inputs = exercise.draw(case, seed, index)
-        expected.append(exercise.expected(case, inputs))
-        gaps += [Gap(index, *g) for g in _gaps(exercise, seen, expected[-1], inputs)]
-    if len(observations) < len(cases):
-        gaps.append(Gap(len(observations), "", "was not tried"))
-    if not gaps:
+    for seen in observations:
+        if seen.problem and seen.problem.kind != "raised":
+            return _not_callable(exercise, seen)
+    trial = Trial(exercise, observations, cases, seed)
+    if not trial.gaps:
         return Finding(exercise.name, PASSED, f"{len(cases)} of {len(cases)} cases pass.")
-    cause, gap = _cause(exercise, observations, cases, seed, gaps)
-    case, seen = cases[gap.case], observations[gap.case]
-    tried = describe(exercise.draw(case, seed, gap.case)) if shown else "a hidden case"
-    why = cause.message if cause else NOTES.get(gap.part.split(": ")[-1], "")
-    agrees = f" The {gap.case} cases before it pass." if gap.case > 1 else ""
+    cause, gap = trial.cause()
+    case, seen = cases[gap.case], observations[min(gap.case, len(observations) - 1)]
+    tried = "a hidden case" if not shown else describe(trial.inputs(gap.case)) + (f"; {case.note}" if case.note else "")
+    before = f" The {gap.case} cases before it pass." if gap.case > 1 and gap == trial.gaps[0] else ""
     return Finding(
-        exercise.name, FAILED, gap.text + "." + agrees, f"{tried}{'; ' + case.note if case.note and shown else ''}",
-        cause.name if cause else "", why, cause.read if cause else exercise.read, seen.printed)
+        exercise.name, FAILED, f"{gap.text}.{before}", tried, cause.name if cause else "",
+        cause.message if cause else NOTES.get(gap.part.split(": ")[-1], ""),
+        cause.read if cause else exercise.read, seen.printed if shown else "")
 
 
-def _problem(exercise, problem, seen):
-    status = {"unsolved": UNSOLVED, "needs": NOT_JUDGED}.get(problem.kind, FAILED)
-    return Finding(exercise.name, status, problem.text + ".", read=exercise.read if status == FAILED else "",
+def _not_callable(exercise, seen):
+    status = {"unsolved": UNSOLVED, "needs": NOT_JUDGED}.get(seen.problem.kind, FAILED)
+    return Finding(exercise.name, status, seen.problem.text + ".", read=exercise.read if status == FAILED else "",
                    printed=seen.printed)
 
 
-@dataclass(frozen=True)
-class Gap:
-    """Where and how one part of one case differs from what was expected."""
+class Trial:
+    """One exercise's observations beside what the oracle and the misconceptions return."""
 
-    case: int
-    part: str
-    text: str
+    def __init__(self, exercise, observations, cases, seed):
+        self.exercise, self.observations, self.cases, self.seed = exercise, observations, cases, seed
+        self.beliefs = {}
 
+    def inputs(self, index):
+        """Fresh inputs of a case: nothing that ran before can have changed them."""
+        return self.exercise.draw(self.cases[index], self.seed, index)
 
-def _gaps(exercise, seen, expected, inputs):
-    if seen.problem:
-        return [("", seen.problem.text)]
-    if seen.mutated:
-        return [("inputs", f"changed its input {', '.join(seen.mutated)}; work on a copy")]
-    strict = any(isinstance(v, torch.Tensor) for v in inputs.values())
-    found = []
-    for part, want in expected.items():
-        allowed = exercise.tolerances.get(part, tolerance)(want, inputs)
-        text = compare(part, seen.parts.get(part), want, allowed, strict)
-        if text:
-            found.append((part, text))
-    return found
+    @cached_property
+    def expected(self):
+        return [self.exercise.expected(case, self.inputs(i)) for i, case in enumerate(self.cases)]
 
+    @cached_property
+    def gaps(self):
+        """Every `Gap`, case by case."""
+        found = [gap for index, seen in enumerate(self.observations) for gap in self._gaps(index, seen)]
+        if len(self.observations) < len(self.cases):
+            found.append(Gap(len(self.observations), "", "was not tried"))
+        return found
 
-def _cause(exercise, observations, cases, seed, gaps):
-    """The first misconception that reproduces some part wherever that part is wrong."""
-    drawn = [exercise.draw(case, seed, i) for i, case in enumerate(cases)]
-    believed = {}
-    for part in dict.fromkeys(g.part for g in gaps if g.part and g.part != "inputs"):
-        wrong_in = [g for g in gaps if g.part == part]
-        for m in exercise.misconceptions:
-            if all(_reproduces(exercise, m, g, observations, cases, drawn, believed) for g in wrong_in):
-                return m, wrong_in[0]
-    return None, gaps[0]
+    def _gaps(self, index, seen):
+        if seen.problem:
+            return [Gap(index, "", seen.problem.text)]
+        if seen.mutated:
+            return [Gap(index, "", f"changed its input: {', '.join(seen.mutated)}; work on a copy")]
+        strict = any(isinstance(v, torch.Tensor) for v in self.inputs(index).values())
+        texts = [(part, self._compare(index, part, seen.parts.get(part), strict)) for part in self.expected[index]]
+        return [Gap(index, part, text) for part, text in texts if text]
 
+    def _compare(self, index, part, got, strict, want=None):
+        """None where `got` is the oracle's part, or `want`, within the part's tolerance."""
+        want = self.expected[index][part] if want is None else want
+        allowed = self.exercise.tolerances.get(part, tolerance)(want, self.inputs(index))
+        return compare(part, got, want, allowed, strict)
 
-def _reproduces(exercise, m, gap, observations, cases, drawn, believed):
-    key = (m.name, gap.case)
-    if key not in believed:
-        inputs = exercise.draw(cases[gap.case], 0, 0) if drawn is None else drawn[gap.case]
-        believed[key] = exercise.believed(m, cases[gap.case], inputs)
-    belief, got = believed[key], observations[gap.case].parts.get(gap.part)
-    if belief is None or gap.part not in belief or got is None:
-        return False
-    allowed = exercise.tolerances.get(gap.part, tolerance)(belief[gap.part], drawn[gap.case])
-    return compare(gap.part, got, belief[gap.part], allowed, strict=False) is None
+    def cause(self):
+        """(misconception or None, the gap to show): the first one that reproduces a part wherever it is wrong."""
+        for part in dict.fromkeys(gap.part for gap in self.gaps if gap.part):
+            wrong_in = [gap for gap in self.gaps if gap.part == part]
+            for misconception in self.exercise.misconceptions:
+                if self._explains(misconception, wrong_in):
+                    return misconception, wrong_in[0]
+        return None, self.gaps[0]
 
+    def _explains(self, misconception, gaps):
+        """It returns what was observed in all the gaps, and is itself wrong in one of them.
 
-def tolerance(expected, inputs):
-    """Absolute tolerance for a part: `RELATIVE` of its coarsest dtype times its largest entry."""
-    dtypes = [v.dtype for v in inputs.values() if isinstance(v, torch.Tensor) and v.is_floating_point()]
-    relative = max([RELATIVE[d] for d in dtypes], default=RELATIVE[torch.float64])
-    values = torch.as_tensor(expected, dtype=torch.float64) if _numeric(expected) else torch.zeros(1)
-    finite = values[torch.isfinite(values)]
-    scale = float(finite.abs().max()) if finite.numel() else 1.0
-    return relative * (scale or 1.0)
+        Without the second condition a result that is off in dtype alone would get the name of
+        any misconception that happens to be right on that case.
+        """
+        return all(self._reproduces(misconception, gap) for gap in gaps) and any(
+            self._compare(gap.case, gap.part, self._belief(misconception, gap.case)[gap.part], strict=False) for gap in gaps)
 
+    def _reproduces(self, misconception, gap):
+        belief = self._belief(misconception, gap.case)
+        got = self.observations[gap.case].parts.get(gap.part)
+        if belief is None or belief.get(gap.part) is None or got is None:
+            return False
+        return self._compare(gap.case, gap.part, got, strict=False, want=belief[gap.part]) is None
 
-def _numeric(value):
-    return isinstance(value, (torch.Tensor, float, int)) and not isinstance(value, bool)
-
-
-def compare(part, got, want, allowed, strict):
-    """None where `got` equals `want`, else one sentence: where, got, expected, how many, tolerance."""
-    if not _numeric(want):
-        return None if got == want and type(got) is type(want) else f"{part} is {got!r}, expected {want!r}"
-    if isinstance(got, list):
-        try:
-            got = torch.tensor([float(g) for g in got], dtype=torch.float64)
-        except (TypeError, ValueError):
-            return f"{part} is not a sequence of numbers"
-    if not _numeric(got):
-        return f"{part} is {_kind(got)}, expected {_kind(want)}"
-    shape, want_shape = _shape(got), _shape(want)
-    if shape != want_shape:
-        return f"{part} has shape {shape}, expected {want_shape}"
-    if strict and isinstance(got, torch.Tensor) and isinstance(want, torch.Tensor):
-        if got.device != want.device:
-            return f"{part} is on {got.device}, expected {want.device}"
-        if got.dtype != want.dtype:
-            return f"{part} has dtype {_dtype(got)}, expected {_dtype(want)}: keep the dtype of the input"
-    got, want = (torch.as_tensor(v, dtype=torch.float64) for v in (got, want))  # a bare float would become float32
-    return _compare_values(part, got, want, allowed)
-
-
-def _compare_values(part, got, want, allowed):
-    bad_number = torch.isnan(got) & ~torch.isnan(want)
-    if bad_number.any():
-        return f"{part} holds {int(bad_number.sum())} NaN of {got.numel()}, the first at {_index(bad_number)}"
-    same = (got == want) | ((got - want).abs() <= allowed)
-    if same.all():
-        return None
-    gap = torch.where(same, torch.zeros_like(got), (got - want).abs().nan_to_num(math.inf, math.inf))
-    flat = int(gap.flatten().argmax())
-    where = _index_of(flat, got.shape)
-    many = f"{int((~same).sum())} of {got.numel()} differ, " if got.numel() > 1 else ""
-    a, b = _digits(float(got.flatten()[flat]), float(want.flatten()[flat]))
-    return f"{part}{where} is {a}, expected {b} ({many}tolerance {allowed:.1g})"
-
-
-def _digits(a, b):
-    """Both numbers with as many digits as it takes to tell them apart."""
-    for digits in (5, 8, 12, 17):
-        if f"{a:.{digits}g}" != f"{b:.{digits}g}":
-            break
-    return f"{a:.{digits}g}", f"{b:.{digits}g}"
-
-
-def _index(mask):
-    return _index_of(int(mask.flatten().to(torch.int8).argmax()), mask.shape)
-
-
-def _index_of(flat, shape):
-    if not shape:
-        return ""
-    place = []
-    for size in reversed(shape):
-        place.append(flat % size)
-        flat //= size
-    return "[" + ", ".join(map(str, reversed(place))) + "]"
-
-
-def _shape(value):
-    return tuple(value.shape) if isinstance(value, torch.Tensor) else ()
-
-
-def _dtype(value):
-    return str(value.dtype).removeprefix("torch.")
-
-
-def _kind(value):
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return "None" if value is None else f"a {type(value).__name__}"
+    def _belief(self, misconception, index):
+        key = misconception.name, index
+        if key not in self.beliefs:
+            self.beliefs[key] = self.exercise.believed(misconception, self.cases[index], self.inputs(index))
+        return self.beliefs[key]

@@ -88,5 +88,6 @@ HIDDEN = {
         gain_of("gain of the identity", power(1), 7),
         Case(lambda g: dict(phi=leaky(between(g, 0.01, 0.2)), nodes=9), probe=gain_called("gain of a leaky ReLU")),
     ],
-    "second_moments": [Case(two_examples), Case(deep), Case(linear_network), Case(float32_relu), Case(transposed_weights)],
+    "second_moments": [
+        Case(two_examples), Case(deep), Case(linear_network), Case(float32_relu), Case(transposed_weights)],
 }

@@ -70,16 +70,32 @@ def needs(line, cell):
     if absent:
         print(f"This cell uses your {_quoted(absent)}: run the cell that defines it first.")
         return
+    stubs = [name for name in names if _is_stub(namespace[name])]
+    if stubs:
+        _say_unsolved(stubs)
+        return
     failed = [name for name in names if STATUS.get(name) == FAILED]
     if failed:
         print(f"The check of {_quoted(failed)} has not passed: what you see below may be wrong.")
     try:
         exec(_compiled(cell), namespace)
     except NotImplementedError as error:
-        stub = traceback.extract_tb(error.__traceback__)[-1].name
-        if stub not in names:
+        last = list(traceback.walk_tb(error.__traceback__))[-1][0].f_code
+        if last.co_names != STUB_NAMES:
             raise
-        print(f"This cell uses your {_quoted([stub])}, which is not solved yet: solve it, then run this cell again.")
+        _say_unsolved([last.co_name])
+
+
+STUB_NAMES = ("NotImplementedError",)  # all that an untouched stub refers to
+
+
+def _is_stub(fn):
+    code = getattr(fn, "__code__", None)
+    return code is not None and code.co_names == STUB_NAMES
+
+
+def _say_unsolved(names):
+    print(f"This cell uses your {_quoted(names)}, not solved yet: solve it, then run this cell again.")
 
 
 def _compiled(cell):

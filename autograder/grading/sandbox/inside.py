@@ -1,0 +1,124 @@
+"""Runs in the enclosed process: the student's cells, then the probes. Sends what was seen, decides nothing.
+
+Frames on the pipe: 4 bytes of length, 1 byte of kind, the body. Student code may write to
+the pipe too; all it could send is values, and values are judged outside.
+"""
+
+import contextlib
+import io
+import json
+import linecache
+import os
+import signal
+import sys
+import types
+
+from autograder.checks.probe import Observation, Problem, observe
+from autograder.grading.wire import MAX_BYTES, encode
+
+BEGIN, CELL, SEEN, TEST, DONE = b"b", b"c", b"s", b"t", b"d"
+
+
+class OutOfTime(BaseException):
+    """The alarm of a cell or an exercise; not an Exception, so that `except Exception` lets it through."""
+
+
+class Quiet:
+    """Stands for what a notebook imports from the course's package: callable, and does nothing."""
+
+    def __call__(self, *args, **kwargs):
+        return None
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+
+def run(job, pipe):
+    """Run a job (a dict of `engine.sandbox_job`) and write frames to the file descriptor `pipe`."""
+    signal.signal(signal.SIGALRM, _alarm)
+    forget_the_course()
+    namespace = {"__name__": "__main__"}
+    problems = {}
+    for name, source in job["cells"]:
+        send(pipe, BEGIN, {"cell": name})
+        problem = run_cell(name, source, namespace, job["cell_s"])
+        if problem:
+            problems[name] = problem
+        send(pipe, CELL, {"cell": name, "problem": problem})
+    for subject, prepared in job["exercises"]:
+        send(pipe, BEGIN, {"exercise": subject.name})
+        for index, seen in enumerate(try_exercise(subject, prepared, namespace, problems, job["exercise_s"])):
+            send(pipe, SEEN, {"exercise": subject.name, "index": index}, encode(seen))
+    for name, source in job["tests"]:
+        send(pipe, BEGIN, {"test": name})
+        send(pipe, TEST, {"test": name, "problem": run_cell(name, source, namespace, job["cell_s"])})
+    send(pipe, DONE, {})
+
+
+def _alarm(*_):
+    raise OutOfTime
+
+
+def forget_the_course():
+    """Leave nothing of the course's package importable; a notebook's own import finds silent stand-ins."""
+    for name in [n for n in sys.modules if n.split(".")[0] == "autograder"]:
+        del sys.modules[name]
+    stand_in = types.ModuleType("autograder")
+    for name in ("check", "claim", "figures", "predicted"):
+        setattr(stand_in, name, Quiet())
+    sys.modules["autograder"] = stand_in
+
+
+def send(pipe, kind, head, body=b""):
+    text = json.dumps(head).encode("ascii")
+    frame = kind + len(text).to_bytes(4, "big") + text + body
+    if len(frame) > MAX_BYTES:
+        frame = _too_large(kind, head)
+    frame = len(frame).to_bytes(4, "big") + frame
+    while frame:
+        frame = frame[os.write(pipe, frame):]
+
+
+def _too_large(kind, head):
+    text = json.dumps(head).encode("ascii")
+    body = encode(Observation(problem=Problem("limit", "returned more data than any exercise asks for")))
+    return kind + len(text).to_bytes(4, "big") + text + body
+
+
+def run_cell(name, source, namespace, seconds):
+    """Execute one cell; None, or why it stopped, in words."""
+    file = f"<cell {name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            exec(compile(source, file, "exec"), namespace)
+    except OutOfTime:
+        return f"its cell ran longer than {seconds} s"
+    except SyntaxError as error:
+        return f"its cell is not valid Python: {error.msg} (line {error.lineno})"
+    except BaseException as error:  # student code: whatever it raises is its result
+        return f"its cell stops with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return None
+
+
+def try_exercise(subject, prepared, namespace, problems, seconds):
+    """Observations of one exercise, also where there is no function to call."""
+    fn = namespace.get(subject.name)
+    if subject.name in problems:
+        return [Observation(problem=Problem("form", problems[subject.name]))]
+    if fn is None:
+        return [Observation(problem=Problem("form", f"its cell defines no function called {subject.name}"))]
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        return observe(subject, fn, prepared)
+    except OutOfTime:
+        return [Observation(problem=Problem("limit", f"ran longer than {seconds} s"))]
+    except BaseException as error:
+        return [Observation(problem=Problem("form", f"stops with {type(error).__name__}"))]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
