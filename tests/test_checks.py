@@ -3,10 +3,12 @@
 import time
 
 import pytest
+import sympy
 import torch
 
 from autograder.bank import entries
 from autograder.checks import UnknownExercise, exercises, find, run_check
+from autograder.checks.compare import compare
 from autograder.checks.render import html, text
 from autograder.hidden import hidden_cases, hidden_check
 
@@ -137,3 +139,18 @@ def test_lying_comparison_does_not_pass():
         return tuple(torch.zeros_like(t).as_subclass(Liar) for t in right(grad_y, x, gamma, eps))
 
     assert not run_check("bn_backward", lies).passed
+
+
+def test_numbers_are_compared_in_float64():
+    assert compare("v", 0.1, 0.1 + 1e-9, 1e-12, False) and not compare("v", 0.1, 0.1 + 1e-13, 1e-12, False)
+
+
+def test_a_list_passes_where_a_tensor_of_numbers_is_expected():
+    assert compare("v", [1.0, 2.0], torch.tensor([1.0, 2.0], dtype=torch.float64), 1e-9, True) is None
+
+
+def test_expressions_that_are_no_answer_are_refused_in_words():
+    sigma = sympy.Symbol("sigma")
+    for wrong, words in {lambda s: sigma**2: "new symbols of the same name", lambda s: sympy.Symbol("t"): "no arguments",
+                         lambda s: "s +": "expected a sympy expression", lambda s: s / 0: "value is zoo"}.items():
+        assert words in run_check("relu_second_moment", wrong).fact

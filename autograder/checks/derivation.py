@@ -72,8 +72,9 @@ def _sympified(returned, symbols):
     if not isinstance(expression, sp.Expr):
         raise Misfit(f"returned {kind_of(returned)}, expected one sympy expression")
     expression = expression.doit()
-    strangers = expression.free_symbols - set(symbols.values())
+    strangers = sorted(map(str, expression.free_symbols - set(symbols.values())))
     if strangers:
-        raise Misfit(f"the expression contains {', '.join(sorted(map(str, strangers)))}; "
-                     f"use only the arguments: {', '.join(symbols)}")
+        twins = "new symbols of the same name; use the arguments themselves" if set(strangers) <= set(symbols) else \
+            f"which are no arguments; use only {', '.join(symbols)}"
+        raise Misfit(f"the expression contains {', '.join(strangers)}, {twins}")
     return expression

@@ -60,11 +60,12 @@ class Caller:
                 required.append(inputs[name])
             elif name in inputs:
                 optional[name] = inputs[name]
-        before = {name: _state(value) for name, value in inputs.items()}
+        watched = dict(_tensors(inputs))
+        before = {name: _state(value) for name, value in watched.items()}
         try:
             return self.fn(*required, **optional)
         finally:
-            self.mutated |= {change for n, v in inputs.items() for change in _changes(n, before[n], _state(v))}
+            self.mutated |= {change for n, v in watched.items() for change in _changes(n, before[n], _state(v))}
 
     def parts(self, returned):
         """Name what was returned: {"y": …} or {"grad_x": …, "grad_gamma": …}."""
@@ -81,17 +82,22 @@ class Caller:
         return {name: plain(value) for name, value in zip(names, returned)}
 
 
-def _state(value):
-    if not isinstance(value, torch.Tensor):
-        return None
-    grad = None if value.grad is None else value.grad.clone()
-    return value.detach().clone(), value.requires_grad, grad
+def _tensors(inputs):
+    """The (name, tensor) pairs among the inputs, also inside lists: `weights[2]`."""
+    for name, value in inputs.items():
+        if isinstance(value, torch.Tensor):
+            yield name, value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors({f"{name}[{i}]": item for i, item in enumerate(value)})
+
+
+def _state(tensor):
+    grad = None if tensor.grad is None else tensor.grad.clone()
+    return tensor.detach().clone(), tensor.requires_grad, grad
 
 
 def _changes(name, before, after):
     """What the call did to one of its inputs, in words; nothing for a pure function."""
-    if before is None or after is None:
-        return []
     (value, required, grad), (value_now, required_now, grad_now) = before, after
     same_grad = (grad is None) == (grad_now is None) and (grad is None or torch.equal(grad, grad_now))
     same_value = value.shape == value_now.shape and torch.equal(value, value_now)

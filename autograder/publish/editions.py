@@ -7,11 +7,14 @@ page      the site's page: full MyST and the outputs of the solved run, stubs fo
 instructor  the page with the solutions, folded
 """
 
+import copy
 import hashlib
 import re
 
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from autograder.notebook.claims import MIME as CLAIM
 
 from .plain import lower
 from .source import BEGIN, END, ROOT
@@ -132,10 +135,12 @@ def _id(text, before):
 
 
 def _with_outputs(notebook, executed):
-    outputs = {cell.id: cell.outputs for cell in executed.cells if cell.cell_type == "code"}
+    outputs = {cell.id: copy.deepcopy(cell.outputs) for cell in executed.cells if cell.cell_type == "code"}
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = outputs[cell.id]
+            for output in cell.outputs:
+                output.get("data", {}).pop(CLAIM, None)  # the Claims page has read it
     return notebook
 
 
