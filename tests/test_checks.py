@@ -145,8 +145,9 @@ def test_numbers_are_compared_in_float64():
     assert compare("v", 0.1, 0.1 + 1e-9, 1e-12, False) and not compare("v", 0.1, 0.1 + 1e-13, 1e-12, False)
 
 
-def test_a_list_passes_where_a_tensor_of_numbers_is_expected():
-    assert compare("v", [1.0, 2.0], torch.tensor([1.0, 2.0], dtype=torch.float64), 1e-9, True) is None
+def test_a_list_passes_only_where_no_tensor_went_in():
+    assert compare("v", [1.0, 2.0], torch.tensor([1.0, 2.0], dtype=torch.float64), 1e-9, False) is None
+    assert "is a list" in compare("v", [1.0], torch.tensor([1.0]), 1e-9, True)
 
 
 def test_expressions_that_are_no_answer_are_refused_in_words():

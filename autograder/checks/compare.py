@@ -28,7 +28,8 @@ def compare(part, got, want, allowed, strict):
     if not _numeric(want):
         return None if got == want and type(got) is type(want) else f"{part} is {got!r}, expected {want!r}"
     if isinstance(got, list):
-        strict = False  # a list has no dtype
+        if strict:
+            return f"{part} is a list, expected {_kind(want)}"
         try:
             got = torch.tensor([float(g) for g in got], dtype=torch.float64)
         except (TypeError, ValueError):
@@ -100,4 +101,4 @@ def _kind(value):
         return f"a tensor of shape {tuple(value.shape)}"
     if isinstance(value, (int, float)):
         return "a number"
-    return repr(value)[:80]
+    return str(value)[:80]
