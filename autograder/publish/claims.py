@@ -37,5 +37,5 @@ def claims_page(executed):
 
 def _chapter(stem, claims):
     link = f"[Chapter {read_chapter(stem).title}](notebooks/{stem}.ipynb)"
-    rows = "".join(f"\n**{c['verdict']}**. {c['says']} *{c['source']}.*\n: Measured: {c['numbers']}\n" for c in claims)
-    return f"\n## {read_chapter(stem).title}\n\nExperiments and receipts: {link}.\n{rows}"
+    rows = "".join(f"\n- **{c['verdict']}**: {c['says']} *{c['source'].rstrip('.')}.* Measured: {c['numbers']}.\n" for c in claims)
+    return f"\n## {read_chapter(stem).title}\n\nThe experiments and receipts stand in {link}.\n{rows}"
