@@ -6,7 +6,6 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # On machines without a CPU build of torch this spares gigabytes:
 #   make course TORCH_INDEX=<PyTorch's CPU index>
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-export MPLBACKEND := Agg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: course test bench audit site notebooks setup clean

@@ -51,6 +51,7 @@ def executed(stem):
 def run(stem, notebook):
     """Execute in place; raises ChapterFailed at the first error or failed check."""
     env = os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
+    env.pop("MPLBACKEND", None)  # the kernel's own backend draws into the notebook
     began = time.perf_counter()
     try:
         NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", extra_arguments=QUIET).execute(env=env)
