@@ -45,32 +45,36 @@ def init(args):
 
 
 def grade(args):
-    from autograder.grading.stock import grade, table
+    from autograder.grading.course import students_handed_in
+    from autograder.grading.engine import grade_assignment
+    from autograder.grading.progress import Progress, table
 
-    results = []
-    for result in grade(args.assignment, args.course, args.student):
+    results, progress = [], Progress(students_handed_in(args.course, args.assignment, args.student), shown=not args.json)
+    for result, outcome in grade_assignment(args.assignment, args.course, args.student, args.jobs, args.scheduler,
+                                            args.trust_submissions):
         results.append(result)
+        progress.step(result, outcome)
         if args.json:
-            print(json.dumps(result.to_dict()), flush=True)
-        else:
-            print(f"\r{len(results)} graded: {result.student}\033[K", end="", file=sys.stderr, flush=True)
+            record = result.to_dict() | {"outcome": outcome, "score": result.score, "max_score": result.max_score}
+            print(json.dumps({k: v for k, v in record.items() if k not in ("notebook", "solutions")}), flush=True)
+    progress.close()
     if not args.json:
-        print(file=sys.stderr)
         print(table(results))
+    return 1 if any(r.status != "graded" for r in results) else 0
+
+
+def doctor(args):
+    from autograder.grading.sandbox.doctor import report
+
+    lines, rung = report()
+    print("\n".join(lines))
+    return 0 if rung else 1
 
 
 def demo(args):
-    from autograder.grading.demo import DEMO, grade_demo, make_demo
-    from autograder.grading.stock import table
-    from autograder.publish.source import stems
+    from autograder.grading.demo import grade_demo
 
-    import shutil
-
-    shutil.rmtree(DEMO, ignore_errors=True)
-    course = make_demo(stems())
-    for stem, results in grade_demo(course, stems()):
-        print(f"\n{stem}, {len(results)} submissions\n\n{table(results)}")
-    print(f"\nGrade book: {course}/gradebook.db\nGrades:     {course}/grades.csv\nFeedback:   {course}/feedback/STUDENT/ASSIGNMENT/")
+    grade_demo()
 
 
 def audit(args):
@@ -105,7 +109,11 @@ def parser():
     sub.add_argument("assignment")
     sub.add_argument("--course", default=".", help="the course folder (default: here)")
     sub.add_argument("--student", help="only this student")
+    sub.add_argument("--jobs", type=int, help="processes side by side (default: one per core)")
+    sub.add_argument("--scheduler", metavar="ADDR", help="a Dask scheduler, to grade on many machines")
+    sub.add_argument("--trust-submissions", action="store_true", help="grade without a sandbox where none holds")
     sub.add_argument("--json", action="store_true", help="one JSON object a line, for machines")
+    command(doctor, "which sandbox this machine can give, and what it refuses")
     command(demo, "grade a demonstration class in _build/demo")
     command(audit, "how good the checks are").add_argument("exercise", nargs="?", help="only this exercise")
     command(bench, "measure: chapters, checks, grading, site")
@@ -119,11 +127,12 @@ def expected_errors():
     errors = [NotANotebook]
     try:
         from autograder.grading.course import CourseError
+        from autograder.grading.sandbox.doctor import NoSandbox
         from autograder.publish.execute import ChapterFailed
         from autograder.publish.site import SiteFailed
         from autograder.publish.source import SourceError
 
-        errors += [CourseError, ChapterFailed, SiteFailed, SourceError]
+        errors += [CourseError, NoSandbox, ChapterFailed, SiteFailed, SourceError]
     except ImportError:
         pass
     return tuple(errors)

@@ -13,11 +13,11 @@ import sys
 import warnings
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
-from traitlets.config import Config
+from traitlets.config import Config, PyFileConfigLoader
 
 from autograder.publish.source import ROOT
 from autograder.publish.write import write_sources
@@ -28,7 +28,6 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 warnings.simplefilter("ignore", SAWarning)  # nbgrader's own models, under SQLAlchemy 2.1
 
 CONFIG = ROOT / "nbgrader_config.py"
-CELL_TIMEOUT_S = 120
 ROSTER_COLUMNS = {"id": ("id", "student_id", "sis user id", "id number", "username"),
                   "first_name": ("first_name", "first name", "firstname"),
                   "last_name": ("last_name", "last name", "surname", "lastname"),
@@ -42,19 +41,24 @@ class CourseError(Exception):
 def api(course, submitted="submitted"):
     """nbgrader's own interface on a course folder; `submitted` is where it reads submissions."""
     config = Config()
+    if (course / "nbgrader_config.py").exists():
+        config.merge(PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config())
     config.CourseDirectory.root = str(course)
     config.CourseDirectory.submitted_directory = submitted
-    config.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
-    config.Execute.timeout = CELL_TIMEOUT_S
     config.Execute.extra_arguments = ["--IPKernelApp.log_level=40"]
     config.NbGraderAPI.log_level = "ERROR"
     return NbGraderAPI(coursedir=CourseDirectory(config=config), config=config)
 
 
+def db_url(course):
+    """The grade book's address, from the course's own nbgrader_config.py."""
+    return api(course).coursedir.db_url
+
+
 def open_course(folder):
     """The course folder as a Path; raises CourseError where `init` has not been run."""
     course = Path(folder).resolve()
-    if not (course / "gradebook.db").exists():
+    if not (course / "release").is_dir() or not (course / "source").is_dir():
         raise CourseError(f"{course} is not a course folder; make one with: autograder init {folder}")
     return course
 
@@ -78,7 +82,7 @@ def init(folder, roster=None):
         generated = interface.generate_assignment(stem)
         if not generated["success"]:
             raise CourseError(f"nbgrader cannot release {stem}: {generated.get('log', generated.get('error', ''))[-3000:]}")
-    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+    with Gradebook(db_url(course)) as gradebook:
         for student in students:
             gradebook.update_or_create_student(student.pop("id"), **student)
     return stems
@@ -115,12 +119,12 @@ def assignments(course):
     return sorted(p.name for p in (course / "release").iterdir() if p.is_dir())
 
 
-def submission_record(course, assignment, student):
-    """The grade book's record of a submission, or None."""
-    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
-        try:
-            submission = gradebook.find_submission(assignment, student)
-        except MissingEntry:
-            return None
-        grades = {g.cell.name: (g.auto_score or 0.0, g.max_score) for n in submission.notebooks for g in n.grades}
-        return {"score": submission.score, "max_score": submission.max_score, "grades": grades}
+def students_of(course, assignment):
+    """Students who handed something in for the assignment."""
+    return sorted(p.parent.name for p in (course / "submitted").glob(f"*/{assignment}") if p.is_dir())
+
+
+def students_handed_in(folder, assignment, student=None):
+    """How many submissions a `grade` of these will look at."""
+    everyone = students_of(open_course(folder), assignment)
+    return len([s for s in everyone if student in (None, s)])

@@ -4,17 +4,19 @@ import copy
 import csv
 import io
 import random
+import shutil
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.bank import entries
 from autograder.publish import editions
-from autograder.publish.source import ROOT, read_chapter
+from autograder.publish.source import ROOT, read_chapter, stems
 from autograder.publish.write import write_text
 
 from .course import init
-from .stock import grade
+from .engine import grade_assignment
+from .progress import table
 
 DEMO = ROOT / "_build" / "demo"
 SEED = 7
@@ -144,7 +146,12 @@ def make_demo(stems, course=DEMO):
     return course
 
 
-def grade_demo(course, stems):
-    """Grade the class; yields (stem, results)."""
-    for stem in stems:
-        yield stem, list(grade(stem, course))
+def grade_demo():
+    """Make the class, grade every chapter, print the tables and where everything lies."""
+    shutil.rmtree(DEMO, ignore_errors=True)
+    course = make_demo(stems())
+    for stem in stems():
+        results = [result for result, _ in grade_assignment(stem, course)]
+        print(f"\n{stem}, {len(results)} submissions\n\n{table(results)}")
+    print(f"\nGrade book: {course}/gradebook.db\nGrades:     {course}/grades.csv\n"
+          f"Feedback:   {course}/feedback/STUDENT/ASSIGNMENT/ASSIGNMENT.html")

@@ -10,12 +10,10 @@ import ast
 import copy
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import nbformat
 from nbformat.v4 import new_markdown_cell
 
-LARGEST_SUBMISSION_BYTES = 50_000_000
+LARGEST_SUBMISSION_BYTES = 200_000_000
 KEPT_ROLES = {"setup"}
 
 
@@ -27,23 +25,32 @@ class Submission:
     remarks: list = field(default_factory=list)
 
 
-def read_submission(path):
-    """Read defensively: any file gives a Submission; what cannot be read becomes a remark."""
-    path = Path(path)
-    if path.is_symlink():
-        return _unreadable("The file is a link, not a notebook.")
-    if path.stat().st_size > LARGEST_SUBMISSION_BYTES:
-        return _unreadable(f"The file is larger than {LARGEST_SUBMISSION_BYTES // 1_000_000} MB; clear the outputs and hand in again.")
+def parse_submission(data):
+    """Read defensively: any bytes give a Submission; what cannot be read becomes a remark."""
+    if not data.strip():
+        return _unreadable("The file is empty.")
+    if len(data) > LARGEST_SUBMISSION_BYTES:
+        return _unreadable(f"The file is larger than {LARGEST_SUBMISSION_BYTES // 1_000_000} MB; "
+                           "clear the outputs and hand in again.")
     try:
-        raw = json.JSONDecoder().raw_decode(path.read_text(encoding="utf-8-sig", errors="replace").lstrip())[0]
+        text = data.decode("utf-8-sig", errors="replace").lstrip()
+        raw = json.JSONDecoder().raw_decode(text)[0]
     except (json.JSONDecodeError, RecursionError):
         return _unreadable("The file is not a notebook: it is not valid JSON.")
-    cells = raw.get("cells") if isinstance(raw, dict) else None
-    if cells is None and isinstance(raw, dict) and isinstance(raw.get("worksheets"), list):
-        cells = [c for sheet in raw["worksheets"] if isinstance(sheet, dict) for c in sheet.get("cells", [])]
+    cells = _cells(raw)
     if not isinstance(cells, list):
         return _unreadable("The file is JSON, but not a notebook: it has no cells.")
     return Submission([_code_cell(c) for c in cells if isinstance(c, dict) and c.get("cell_type") == "code"])
+
+
+def _cells(raw):
+    """The list of cells, also of nbformat 3, where they lie in worksheets."""
+    if not isinstance(raw, dict):
+        return None
+    if "cells" not in raw and isinstance(raw.get("worksheets"), list):
+        sheets = [s.get("cells") for s in raw["worksheets"] if isinstance(s, dict)]
+        return [cell for cells in sheets if isinstance(cells, list) for cell in cells]
+    return raw.get("cells")
 
 
 def _unreadable(remark):
@@ -62,11 +69,11 @@ def _code_cell(raw):
 
 
 def rebuild(release, submission):
-    """(notebook to execute, remarks). `release` is left as it is."""
+    """(notebook to execute, the student's source by exercise, remarks). `release` is left as it is."""
     notebook, remarks = copy.deepcopy(release), list(submission.remarks)
     stubs = {c.id: c.source for c in notebook.cells if _is_solution(c)}
-    taken = {name: _find(name, stubs[name], submission.cells) for name in stubs}
-    if submission.cells and not any(place for place, _ in taken.values()):
+    taken = {name: _find(name, stub, submission.cells) for name, stub in stubs.items()}
+    if submission.cells and not any(source for source, _ in taken.values()):
         remarks.append("None of the chapter's exercise cells is in this notebook; is it the right chapter?")
     else:
         remarks += _grouped({name: remark for name, (_, remark) in taken.items() if remark})
@@ -77,7 +84,7 @@ def rebuild(release, submission):
     if remarks:
         text = "**What the grader noticed**\n\n" + "\n".join(f"- {r}" for r in remarks)
         notebook.cells.insert(0, new_markdown_cell(text, id="remarks"))
-    return notebook, remarks
+    return notebook, {c.id: c.source for c in notebook.cells if c.id in stubs}, remarks
 
 
 def _grouped(remarks):
@@ -121,7 +128,3 @@ def defined(source):
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-
-
-def read_release(course, assignment):
-    return nbformat.read(course / "release" / assignment / f"{assignment}.ipynb", as_version=4)

@@ -4,10 +4,12 @@ Frames on the pipe: 4 bytes of length, 1 byte of kind, the body. Student code ma
 the pipe too; all it could send is values, and values are judged outside.
 """
 
+import ast
 import contextlib
 import io
 import json
 import linecache
+import math
 import os
 import signal
 import sys
@@ -53,7 +55,7 @@ def run(job, pipe):
             send(pipe, SEEN, {"exercise": subject.name, "index": index}, encode(seen))
     for name, source in job["tests"]:
         send(pipe, BEGIN, {"test": name})
-        send(pipe, TEST, {"test": name, "problem": run_cell(name, source, namespace, job["cell_s"])})
+        send(pipe, TEST, {"test": name, "problem": run_test(name, source, namespace, job["cell_s"])})
     send(pipe, DONE, {})
 
 
@@ -104,6 +106,22 @@ def run_cell(name, source, namespace, seconds):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     return None
+
+
+def run_test(name, source, namespace, seconds):
+    """A hand-written test: why it failed, a number for partial credit, or None. Student code could forge this."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        body = []
+    if body and isinstance(body[-1], ast.Expr):
+        source = "\n".join([ast.unparse(ast.Module(body[:-1], [])), f"__points__ = ({ast.unparse(body[-1].value)})"])
+    namespace["__points__"] = None
+    problem = run_cell(name, source, namespace, seconds)
+    points = namespace.get("__points__")
+    if problem is None and type(points) in (int, float) and math.isfinite(points):
+        return str(points)
+    return problem and f"failed: {problem}"
 
 
 def try_exercise(subject, prepared, namespace, problems, seconds):
