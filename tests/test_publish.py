@@ -69,9 +69,9 @@ def test_an_unsolved_release_runs_to_its_end_and_says_so(stem):
     assert "passed" not in text.replace("has not passed", "")
 
 
-def test_a_solved_chapter_runs_within_a_minute(executed):
+def test_a_solved_chapter_needs_at_most_a_minute_of_one_core(executed):
     for stem, notebook in executed.items():
-        assert notebook.metadata["run_time_s"] <= 60, f"{stem} took {notebook.metadata['run_time_s']} s"
+        assert notebook.metadata["cpu_time_s"] <= 60, f"{stem} took {notebook.metadata['cpu_time_s']} s"
 
 
 def test_every_figure_is_drawn_and_has_an_alternative_text(executed):

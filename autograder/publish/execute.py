@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
@@ -52,7 +53,7 @@ def run(stem, notebook):
     """Execute in place; raises ChapterFailed at the first error or failed check."""
     env = os.environ | {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
     env.pop("MPLBACKEND", None)  # the kernel's own backend draws into the notebook
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _children_cpu_s()
     try:
         NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", extra_arguments=QUIET).execute(env=env)
     except CellExecutionError as error:
@@ -62,6 +63,13 @@ def run(stem, notebook):
         if complaints:
             raise ChapterFailed(f"{stem}, cell {cell.id}, writes to stderr:\n{''.join(complaints)[:2000]}")
     notebook.metadata["run_time_s"] = round(time.perf_counter() - began, 1)
+    notebook.metadata["cpu_time_s"] = round(_children_cpu_s() - used, 1)
+
+
+def _children_cpu_s():
+    """CPU seconds of the kernels that have ended: what a chapter costs on a free core, however busy this one is."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def execute_all(stems, jobs=2):

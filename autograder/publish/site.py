@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from . import editions
-from .claims import claims_page
 from .execute import execute_all
+from .pages import claims_page, written_pages
 from .source import ROOT, read_chapter, stems
 from .write import NOTEBOOKS, write_notebook, write_text
 
@@ -40,6 +40,8 @@ def assemble(executed):
     for stem, notebook in executed.items():
         write_notebook(fresh / "notebooks" / f"{stem}.ipynb", editions.page(read_chapter(stem), notebook))
     write_text(fresh / "claims.md", claims_page(executed))
+    for name, text in written_pages([read_chapter(stem) for stem in executed]).items():
+        write_text(fresh / f"{name}.md", text)
     _synchronise(fresh, TREE)
 
 
