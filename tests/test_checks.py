@@ -152,6 +152,6 @@ def test_a_list_passes_only_where_no_tensor_went_in():
 
 def test_expressions_that_are_no_answer_are_refused_in_words():
     sigma = sympy.Symbol("sigma")
-    for wrong, words in {lambda s: sigma**2: "new symbols of the same name", lambda s: sympy.Symbol("t"): "no arguments",
+    for wrong, words in {lambda s: sigma**2: "new symbols of the same name", lambda s: sympy.Symbol("t"): "its only symbols",
                          lambda s: "s +": "expected a sympy expression", lambda s: s / 0: "value is zoo"}.items():
         assert words in run_check("relu_second_moment", wrong).fact

@@ -75,6 +75,6 @@ def _sympified(returned, symbols):
     strangers = sorted(map(str, expression.free_symbols - set(symbols.values())))
     if strangers:
         twins = "new symbols of the same name; use the arguments themselves" if set(strangers) <= set(symbols) else \
-            f"which are no arguments; use only {', '.join(symbols)}"
+            f"but its only symbols are to be {', '.join(symbols)}"
         raise Misfit(f"the expression contains {', '.join(strangers)}, {twins}")
     return expression
