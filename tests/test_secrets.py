@@ -1,5 +1,7 @@
 """No solution line, no hidden check and no bank entry in what students can read."""
 
+import html
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,16 +12,17 @@ from autograder.bank import entries
 from autograder.publish.source import BEGIN, END, ROOT, read_chapter, stems
 
 SHORTEST = 16  # a shorter line, such as `return y`, says nothing
+LOOP = re.compile(r"^for \w+(, \w+)* in [\w.]+(\(\w+\))?:$")  # `for w in weights:`
 
 
 def solution_lines():
-    """Every line of a solution that is not also in the stub around it or in the set-up."""
+    """Every line of a solution, but short ones and bare loop headers, which say nothing."""
     lines = set()
     for stem in stems():
         for cell in read_chapter(stem).exercises:
             inside = cell.text.split(BEGIN)[1].split(END)[0]
             lines |= {line.split("#")[0].strip() for line in inside.splitlines()}
-    return {line for line in lines if len(line) >= SHORTEST}
+    return {line for line in lines if len(line) >= SHORTEST and not LOOP.match(line)}
 
 
 def hidden_lines():
@@ -33,8 +36,6 @@ MARKERS = ("BEGIN SOLUTION", "BEGIN HIDDEN", "autograder.hidden", "autograder.ba
 
 def leaks(text):
     """Secrets in `text`; JSON and HTML escapes are undone as far as they matter here."""
-    import html
-
     plain = html.unescape(text).replace('\\"', '"').replace("\\n", "\n")
     lines = {line.strip().rstrip(",").strip('"').split("#")[0].strip() for line in plain.splitlines()}
     return sorted(SECRETS & lines) + [m for m in MARKERS if m in plain]
@@ -69,8 +70,6 @@ def test_the_site_holds_no_solution_and_no_hidden_check(site):
 
 def _visible(path):
     """A page's text without the tags of its highlighter."""
-    import re
-
     text = path.read_text(errors="replace")
     return re.sub(r"<[^>]+>", "", text) if path.suffix == ".html" else text
 
