@@ -65,6 +65,16 @@ def test_hidden_findings_never_show_the_inputs(exercise):
     assert finding.status == "failed" and finding.tried.startswith("a hidden case")
 
 
+def test_an_exception_that_quotes_hidden_inputs_is_masked_and_prints_are_dropped():
+    def quotes(grad_y, x, gamma, eps=1e-5):
+        print("secret", x)
+        raise ValueError(f"x is {x.flatten()[0].item()}")
+
+    hidden, visible = hidden_check("bn_backward", quotes), run_check("bn_backward", quotes)
+    assert "x is -#.#" in hidden.fact.replace("is #", "is -#") and not hidden.printed
+    assert "secret" in visible.printed and "x is -#" not in visible.fact
+
+
 # What students hand to `check` by accident. Each row: what it is, a function of
 # bn_backward's arguments, what the message must say.
 X = torch.zeros(1)

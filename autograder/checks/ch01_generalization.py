@@ -416,7 +416,9 @@ def exact_moments(labels, fraction, num_classes, generator):
         "counting": {
             CLASSES: "drawn anew", NUMBER: "the same in every call", CHANGED: k * (1 - 1 / num_classes),
             PLACE: (n - 1) / 2, NEIGHBOURS: k * (k - 1) / n, TWICE: k * k / n},
-        "classes": {"dtype of the labels": dtype(labels), "range of the labels": f"0 to {num_classes - 1}", "labels per class": (kept + k / num_classes).to(F64)},
+        "classes": {
+            "dtype of the labels": dtype(labels), "range of the labels": f"0 to {num_classes - 1}",
+            "labels per class": (kept + k / num_classes).to(F64)},
         "contracts": {
             "dtype of the labels": dtype(labels), "global random state": "untouched", "same generator, same result": True,
             "two draws in a row": "different", "generator=None after the same torch.manual_seed": "equal",

@@ -5,6 +5,7 @@ misconception that reproduces what was observed. Nothing from student code is a
 reference here; observations are plain data.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -72,7 +73,7 @@ def judge(exercise, observations, cases, seed, shown=True):
     """
     for seen in observations:
         if seen.problem and seen.problem.kind != "raised":
-            return _not_callable(exercise, seen)
+            return _not_callable(exercise, seen, shown)
     trial = Trial(exercise, observations, cases, seed)
     if not trial.gaps:
         return Finding(exercise.name, PASSED, f"{len(cases)} of {len(cases)} cases pass.")
@@ -80,16 +81,23 @@ def judge(exercise, observations, cases, seed, shown=True):
     case, seen = cases[gap.case], observations[min(gap.case, len(observations) - 1)]
     tried = "a hidden case" if not shown else describe(trial.inputs(gap.case)) + (f"; {case.note}" if case.note else "")
     before = f" The {gap.case} cases before it pass." if gap.case > 1 and gap == trial.gaps[0] else ""
+    text = gap.text if shown or gap.part else _without_numbers(gap.text)
     return Finding(
-        exercise.name, FAILED, f"{gap.text}.{before}", tried, cause.name if cause else "",
+        exercise.name, FAILED, f"{text}.{before}", tried, cause.name if cause else "",
         cause.message if cause else NOTES.get(gap.part.split(": ")[-1], ""),
         cause.read if cause else exercise.read, seen.printed if shown else "")
 
 
-def _not_callable(exercise, seen):
+def _without_numbers(text):
+    """An exception's text with its numbers masked after the student's own line: it could quote hidden inputs."""
+    head, tick, message = text.rpartition("`")
+    return head + tick + re.sub(r"\d+", "#", message)
+
+
+def _not_callable(exercise, seen, shown):
     status = {"unsolved": UNSOLVED, "needs": NOT_JUDGED}.get(seen.problem.kind, FAILED)
     return Finding(exercise.name, status, seen.problem.text + ".", read=exercise.read if status == FAILED else "",
-                   printed=seen.printed)
+                   printed=seen.printed if shown else "")
 
 
 class Trial:

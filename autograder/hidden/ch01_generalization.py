@@ -33,11 +33,6 @@ def turned_regression(g):
     return {name: value.T.contiguous().T for name, value in inputs.items()} | dict(lam=between(g, 0.5, 1))
 
 
-def with_gradients(g):
-    inputs = problem(g, conditioned(g, 4, 6))
-    return {name: value.requires_grad_() for name, value in inputs.items()}
-
-
 def uneven_labels(g):
     inputs = digits(g, 900, 0.7, 3)
     return inputs | dict(labels=(torch.arange(900) > 750).long())
@@ -50,7 +45,7 @@ HIDDEN = {
         Case(lambda g: refits(g, 1, 5)),
         Case(lambda g: refits(g, 7, 1)),
         Case(lambda g: refits(g, 12, 30, dtype=F32)),
-        Case(lambda g: {n: v.requires_grad_() for n, v in refits(g, 3, 8).items()}),
+        Case(lambda g: refits(g, 3, 8)),
     ],
     "corrupt_labels": [
         Case(lambda g: digits(g, whole(g, 150, 250), 1.0)),
@@ -80,7 +75,6 @@ HIDDEN = {
         Case(lambda g: problem(g, conditioned(g, 8, 1))),
         Case(lambda g: problem(g, 1000 * conditioned(g, 3, 8))),
         Case(lambda g: problem(g, conditioned(g, 9, 4, dtype=F32), 2)),
-        Case(with_gradients),
         Case(dead_feature, probe=solvable("a problem with a feature that is always 0")),
     ],
 }
