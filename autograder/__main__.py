@@ -63,6 +63,16 @@ def grade(args):
     return 1 if any(r.status != "graded" for r in results) else 0
 
 
+def report(args):
+    from autograder.grading.report import write_report
+
+    path, found = write_report(args.assignment, args.course)
+    print(f"Submissions: {len(found.results)}   Report: {path}")
+    if found.missing or found.stale:
+        print(f"{len(found.missing)} without a result, {len(found.stale)} stale; run: autograder grade {args.assignment}", file=sys.stderr)
+    return 1 if found.missing or found.stale else 0
+
+
 def doctor(args):
     from autograder.grading.sandbox.doctor import report
 
@@ -113,6 +123,9 @@ def parser():
     sub.add_argument("--scheduler", metavar="ADDR", help="a Dask scheduler, to grade on many machines")
     sub.add_argument("--trust-submissions", action="store_true", help="grade without a sandbox where none holds")
     sub.add_argument("--json", action="store_true", help="one JSON object a line, for machines")
+    sub = command(report, "the class at a glance: scores, exercises, misconceptions, on one page")
+    sub.add_argument("assignment")
+    sub.add_argument("--course", default=".", help="the course folder (default: here)")
     command(doctor, "which sandbox this machine can give, and what it refuses")
     command(demo, "grade a demonstration class in _build/demo")
     command(audit, "how good the checks are").add_argument("exercise", nargs="?", help="only this exercise")

@@ -7,6 +7,7 @@
 """
 
 import csv
+import io
 import os
 import shutil
 import sys
@@ -28,10 +29,12 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 warnings.simplefilter("ignore", SAWarning)  # nbgrader's own models, under SQLAlchemy 2.1
 
 CONFIG = ROOT / "nbgrader_config.py"
-ROSTER_COLUMNS = {"id": ("id", "student_id", "sis user id", "id number", "username"),
+# Names of columns in rosters of nbgrader, Canvas and Moodle; the first that holds anything is taken.
+ROSTER_COLUMNS = {"id": ("student_id", "sis user id", "id number", "id", "sis login id", "username"),
                   "first_name": ("first_name", "first name", "firstname"),
                   "last_name": ("last_name", "last name", "surname", "lastname"),
                   "email": ("email", "email address", "e-mail")}
+NO_STUDENTS = ("", "Points Possible", "Student, Test")  # rows of a Canvas export that are nobody
 
 
 class CourseError(Exception):
@@ -63,65 +66,104 @@ def open_course(folder):
     return course
 
 
-def init(folder, roster=None):
-    """Make a course folder of all chapters: source, release, configuration, grade book, roster.
+def init(folder, roster=None, chapters=None):
+    """Make a course folder: source, release, configuration, grade book, roster. All of it, or nothing.
 
-    Raises CourseError where the folder already holds a course or the roster cannot be read.
-    Returns the assignments made.
+    Args:
+        folder: a path that does not exist or is empty.
+        roster: a CSV, see `read_roster`.
+        chapters: stems of the chapters; all of them where None.
+    Returns:
+        The assignments made.
+    Raises:
+        CourseError: the folder is not empty, the roster cannot be read, or nbgrader refuses a chapter.
     """
     course = Path(folder).resolve()
-    if course.exists() and any(course.iterdir()):
+    if course.is_file() or course.exists() and any(course.iterdir()):
         raise CourseError(f"{course} is not empty; choose a new folder, so that nothing is overwritten.")
     students = read_roster(roster) if roster else []
-    course.mkdir(parents=True, exist_ok=True)
+    try:
+        course.mkdir(parents=True, exist_ok=True)
+        return _fill(course, students, chapters)
+    except BaseException as error:
+        shutil.rmtree(course, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise CourseError(f"{course} cannot be made: {error.strerror}.") from None
+        raise
+
+
+def _fill(course, students, chapters):
     shutil.copy2(CONFIG, course / "nbgrader_config.py")
-    stems = [path.stem for path in write_sources(course / "source")]
+    stems = [path.stem for path in write_sources(course / "source", chapters)]
     (course / "submitted").mkdir()
     interface = api(course)
     for stem in stems:
         generated = interface.generate_assignment(stem)
         if not generated["success"]:
             raise CourseError(f"nbgrader cannot release {stem}: {generated.get('log', generated.get('error', ''))[-3000:]}")
-    with Gradebook(db_url(course)) as gradebook:
+    with Gradebook(interface.coursedir.db_url) as gradebook:
         for student in students:
             gradebook.update_or_create_student(student.pop("id"), **student)
     return stems
 
 
 def read_roster(path):
-    """Students from a CSV with at least an id column; raises CourseError naming the line."""
+    """Students from a CSV with an id column, such as Canvas and Moodle export; raises CourseError naming the line."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CourseError(f"The roster {path} cannot be read: {error}.") from None
-    rows = list(csv.DictReader(text.splitlines()))
-    header = {name.strip().lower(): name for name in (rows[0] if rows else {}) if name}
-    found = {key: next((header[n] for n in names if n in header), None) for key, names in ROSTER_COLUMNS.items()}
-    if not found["id"]:
-        raise CourseError(f"The roster {path} has no id column; its first line must name one, for example: "
-                          "id,first_name,last_name,email")
-    students = [{key: (row[column] or "").strip() for key, column in found.items() if column} for row in rows]
-    _refuse_bad_ids(path, [s["id"] for s in students])
+    except OSError as error:
+        raise CourseError(f"The roster {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise CourseError(f"The roster {path} is not UTF-8; save it as CSV in UTF-8.") from None
+    first = text.split("\n", 1)[0]
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
+    rows = [(reader.line_num, _cleaned(row)) for row in reader]
+    rows = [(line, row) for line, row in rows if row.get("student") not in NO_STUDENTS]
+    columns = _columns([row for _, row in rows])
+    if "id" not in columns:
+        raise CourseError(f"The roster {path} has no id column with students in it; its first line must name one, "
+                          "for example: id,first_name,last_name,email")
+    students = [_split_name(row, {key: row[name] for key, name in columns.items()}) for _, row in rows]
+    _refuse_bad_ids(path, [(line, student["id"]) for (line, _), student in zip(rows, students)])
     return students
 
 
+def _cleaned(row):
+    return {name.strip().lower(): (text or "").strip() for name, text in row.items() if name and not isinstance(text, list)}
+
+
+def _columns(rows):
+    """{what nbgrader keeps: the column that holds it}."""
+    found = {key: [n for n in names if any(row.get(n) for row in rows)] for key, names in ROSTER_COLUMNS.items()}
+    return {key: names[0] for key, names in found.items() if names}
+
+
+def _split_name(row, student):
+    """Canvas gives one column, "Last, First"."""
+    last, comma, first = row.get("student", "").partition(", ")
+    return ({"last_name": last, "first_name": first} if comma else {}) | student
+
+
 def _refuse_bad_ids(path, ids):
-    for line, student in enumerate(ids, 2):
-        if not student or "/" in student or student.startswith("."):
+    seen = set()
+    for line, student in ids:
+        if not student or "/" in student or student.startswith(".") or not student.isprintable():
             raise CourseError(f"The roster {path}, line {line}: {student!r} is no student id "
                               "(it names a folder: not empty, no '/', no leading '.').")
-        if ids.index(student) != line - 2:
+        if student in seen:
             raise CourseError(f"The roster {path}, line {line}: {student!r} stands twice.")
+        seen.add(student)
 
 
 def assignments(course):
     """The assignments that were released."""
-    return sorted(p.name for p in (course / "release").iterdir() if p.is_dir())
+    return sorted(p.name for p in (course / "release").iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def students_of(course, assignment):
-    """Students who handed something in for the assignment."""
-    return sorted(p.parent.name for p in (course / "submitted").glob(f"*/{assignment}") if p.is_dir())
+    """Students who handed something in for the assignment, be it a folder or not."""
+    found = (course / "submitted").glob(f"*/{assignment}")
+    return sorted(p.parent.name for p in found if not p.parent.name.startswith("."))
 
 
 def students_handed_in(folder, assignment, student=None):

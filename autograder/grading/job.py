@@ -4,9 +4,9 @@ A job carries bytes in and a result carries bytes out, so the same function runs
 process and on a remote Dask worker.
 """
 
-import ast
 import hashlib
 import importlib
+import math
 import pkgutil
 import time
 from dataclasses import asdict, dataclass, field
@@ -23,7 +23,7 @@ from autograder.checks.verdict import FAILED, Finding, judge
 from autograder.hidden import hidden_cases
 from autograder.publish.editions import check_id
 
-from .rebuild import parse_submission, rebuild
+from .rebuild import Submission, parse_submission, printable, rebuild, runnable
 from .sandbox.client import Limits, Sandbox
 
 CHECK_SUFFIX = "-check"
@@ -120,16 +120,20 @@ _SANDBOX = {}  # rung -> the process's own sandbox, started at the first job
 
 
 def sandbox(rung, limits):
-    if rung not in _SANDBOX:
-        for module in [*_chapter_modules(autograder.checks), *_chapter_modules(autograder.hidden)]:
-            cloudpickle.register_pickle_by_value(module)
+    if rung not in _SANDBOX or _SANDBOX[rung].process.poll() is not None:  # none yet, or its keeper was killed
+        register_chapters()
         _SANDBOX[rung] = Sandbox(rung, limits).__enter__()
     _SANDBOX[rung].limits = limits
     return _SANDBOX[rung]
 
 
+def register_chapters():
+    """Probes and inputs travel by value, since the sandbox cannot import their modules."""
+    for module in [*_chapter_modules(autograder.checks), *_chapter_modules(autograder.hidden)]:
+        cloudpickle.register_pickle_by_value(module)
+
+
 def _chapter_modules(package):
-    """The modules whose probes and inputs travel by value, since the sandbox cannot import them."""
     return [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)
             if m.name.startswith("ch")]
 
@@ -138,8 +142,9 @@ def grade(job):
     """Grade one submission; a bad submission is a Result, only our own fault raises."""
     began = time.perf_counter()
     assignment = read_assignment(job.release, job.source)
-    submission = parse_submission(job.data)
-    submission.remarks[:0] = job.remarks
+    explained = job.remarks and not job.data and not job.name.endswith(".ipynb")  # no file, or a zip without a notebook
+    submission = Submission() if explained else parse_submission(job.data)
+    submission.remarks[:0] = map(printable, job.remarks)
     notebook, solutions, remarks = rebuild(assignment.release, submission)
     cells = assignment.setup + [(c.id, runnable(c.source)) for c in notebook.cells if c.id in solutions]
     exercises = {name: find(name) for name in assignment.names}
@@ -173,15 +178,6 @@ def test_score(outcome, points):
     return min(max(float(outcome), 0.0), points) if is_number(outcome) else 0.0
 
 
-def runnable(source):
-    """Notebook-only lines (`%magic`, `!shell`) as comments, where the cell is no Python with them."""
-    try:
-        ast.parse(source)
-        return source
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return "\n".join("#" + line if line.lstrip()[:1] in ("%", "!") else line for line in source.split("\n"))
-
-
 def with_verdicts(notebook, findings, tests):
     """The rebuilt notebook with each verdict as output of its check cell, in nbgrader's own convention."""
     for cell in notebook.cells:
@@ -202,8 +198,8 @@ def with_verdicts(notebook, findings, tests):
 
 def is_number(text):
     try:
-        return float(text) is not None
-    except (TypeError, ValueError):
+        return math.isfinite(float(text))
+    except (TypeError, ValueError, OverflowError):
         return False
 
 

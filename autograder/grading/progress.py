@@ -40,10 +40,15 @@ class Progress:
 def table(results):
     """The results as text, by student: who, how much, and what was noticed."""
     results = sorted(results, key=lambda r: r.student)
-    width = max([7, *(len(r.student) for r in results)])
+    width = max([7, *(len(printable(r.student)) for r in results)])
     lines = [f"{'student':<{width}}  {'score':>6}  {'of':>4}  noticed"]
     for r in results:
         notes = [*([] if r.status == "graded" else [r.status.upper()]), *r.incidents, *r.remarks]
-        note = "; ".join(notes)
-        lines.append(f"{r.student:<{width}}  {r.score:>6g}  {r.max_score:>4g}  {note[:REMARK]}{'…' * (len(note) > REMARK)}")
+        note = printable("; ".join(notes))
+        lines.append(f"{printable(r.student):<{width}}  {r.score:>6g}  {r.max_score:>4g}  {note[:REMARK]}{'…' * (len(note) > REMARK)}")
     return "\n".join(lines)
+
+
+def printable(text):
+    """What students named may hold escape sequences or be no text at all; a terminal gets "?" instead."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -8,6 +8,7 @@ believes nothing: every length, kind and nesting is checked, and anything else i
 
 import json
 import math
+import re
 
 import torch
 
@@ -17,14 +18,25 @@ MAX_BYTES = 32 << 20  # of one observation; the largest honest one is below 1 MB
 MAX_ITEMS = 20_000
 MAX_DEPTH = 6
 MAX_TEXT = 4_000
+MAX_HEAD = 2 << 20  # of the JSON, so that parsing it stays below 100 MB
+MAX_DIGITS = 400  # of a whole number; float64 ends at 309
 DTYPES = {str(d).removeprefix("torch."): d for d in (
     torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8,
     torch.uint8, torch.bool, torch.complex64, torch.complex128)}
 PROBLEMS = ("unsolved", "needs", "arity", "raised", "form", "limit")
 
 
+# Control characters, line separators, changes of writing direction, halves of surrogate pairs.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+
+
 class WireError(ValueError):
     """The bytes are not an observation."""
+
+
+def clean(text):
+    """Text that is safe on a terminal, in a file and beside other text; a newline and a tab stay."""
+    return UNPRINTABLE.sub("\ufffd", text)
 
 
 def encode(observation):
@@ -47,7 +59,7 @@ def _pack(value, blobs):
     if isinstance(value, bool):
         return ["bool", value]
     if isinstance(value, int):
-        return ["int", str(value)[:400]]
+        return _pack_int(value)
     if isinstance(value, float):
         return ["float", value.hex()]
     if isinstance(value, str):
@@ -59,11 +71,19 @@ def _pack(value, blobs):
     return _pack_tensor(value, blobs)
 
 
+def _pack_int(value):
+    if value.bit_length() > 3 * MAX_DIGITS:
+        return ["str", f"a whole number of {value.bit_length()} bits"]
+    return ["int", str(value)]
+
+
 def _pack_tensor(tensor, blobs):
     dtype = str(tensor.dtype).removeprefix("torch.")
     if tensor.device.type != "cpu" or tensor.layout != torch.strided or dtype not in DTYPES:
         return ["stray", str(tensor.device), dtype, list(tensor.shape)]
-    data = tensor.detach().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    flat = torch.empty(tensor.numel(), dtype=tensor.dtype)  # `contiguous` may keep a stride of 2 on one entry
+    flat.copy_(tensor.detach().resolve_conj().resolve_neg().reshape(-1))
+    data = flat.view(torch.uint8).numpy().tobytes()
     blobs.append(data)
     return ["tensor", dtype, list(tensor.shape), len(data)]
 
@@ -73,8 +93,9 @@ def decode(data):
     if not 4 <= len(data) <= MAX_BYTES:
         raise WireError(f"{len(data)} bytes")
     size = int.from_bytes(data[:4], "big")
+    _need(size <= MAX_HEAD, "head")
     try:
-        tree = json.loads(data[4:4 + size].decode("ascii"))
+        tree = json.loads(bytes(data[4:4 + size]).decode("ascii"))
     except (ValueError, RecursionError):
         raise WireError("not JSON") from None
     reader = _Reader(memoryview(data)[4 + size:])
@@ -99,7 +120,7 @@ def _need(condition, what):
 
 def _text(value):
     _need(isinstance(value, str) and len(value) <= MAX_TEXT, "text")
-    return value
+    return clean(value)
 
 
 class _Reader:
@@ -125,7 +146,7 @@ class _Reader:
         return raw
 
     def _int(self, raw):
-        _need(isinstance(raw, str) and raw.lstrip("-").isdigit() and len(raw) <= 400, "int")
+        _need(isinstance(raw, str) and re.fullmatch(r"-?[0-9]{1,%d}" % MAX_DIGITS, raw), "int")
         return int(raw)
 
     def _float(self, raw):
@@ -147,13 +168,15 @@ class _Reader:
         return {_text(k): self.value(v, depth + 1) for k, v in raw}
 
     def _tensor(self, dtype, shape, size):
-        _need(dtype in DTYPES and isinstance(size, int) and size >= 0, "tensor")
+        _need(_text(dtype) in DTYPES and isinstance(size, int) and size >= 0, "tensor")
         shape = _shape(shape)
         _need(math.prod(shape) * DTYPES[dtype].itemsize == size and self.place + size <= len(self.blob), "tensor size")
         data = bytearray(self.blob[self.place:self.place + size])
         self.place += size
         if not size:
             return torch.empty(shape, dtype=DTYPES[dtype])
+        if dtype == "bool":  # any byte may come; a bool is 0 or 1
+            return torch.frombuffer(data, dtype=torch.uint8).bool().reshape(shape)
         return torch.frombuffer(data, dtype=DTYPES[dtype]).reshape(shape)
 
     def _stray(self, device, dtype, shape):
@@ -166,5 +189,7 @@ KINDS = {"none": 0, "bool": 1, "int": 1, "float": 1, "str": 1, "list": 1, "dict"
 
 
 def _shape(raw):
-    _need(isinstance(raw, list) and len(raw) <= 8 and all(type(n) is int and 0 <= n <= 1 << 32 for n in raw), "shape")
+    """A shape whose size and strides PyTorch can count, also where one of its sides is 0."""
+    _need(isinstance(raw, list) and len(raw) <= 8 and all(type(n) is int and n >= 0 for n in raw), "shape")
+    _need(math.prod(max(n, 1) for n in raw) <= 1 << 40, "shape")
     return tuple(raw)

@@ -36,9 +36,9 @@ def write_students(folder=NOTEBOOKS):
     return paths
 
 
-def write_sources(folder):
-    """nbgrader's source tree, `folder/STEM/STEM.ipynb`; returns the paths."""
-    paths = [Path(folder) / stem / f"{stem}.ipynb" for stem in stems()]
+def write_sources(folder, chapters=None):
+    """nbgrader's source tree, `folder/STEM/STEM.ipynb`, of all chapters or those given; returns the paths."""
+    paths = [Path(folder) / stem / f"{stem}.ipynb" for stem in chapters or stems()]
     for path in paths:
         write_notebook(path, editions.grader(read_chapter(path.stem)))
     return paths

@@ -1,18 +1,22 @@
-"""A worker's side of the keeper: start it, hand it jobs, read the frames, start again after a kill."""
+"""A worker's side of the keeper: start it, hand it jobs, read the frames, start again after a kill.
+
+A job and its frames travel in files in memory whose descriptors the keeper passes on unread:
+a child inherits the keeper's memory, and finds nothing of earlier submissions there.
+"""
 
 import contextlib
 import json
 import os
-import pickle
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 
 import cloudpickle
 
 from autograder.checks.probe import Observation, Problem
-from autograder.grading.wire import MAX_BYTES, WireError, decode
+from autograder.grading.wire import MAX_BYTES, WireError, clean, decode
 
 from . import inside, keeper
 
@@ -20,14 +24,16 @@ ENDINGS = {
     "time": "took longer than the time limit",
     "memory": "needed more memory than the limit",
     "output": "sent more data than the limit",
+    "files": "wrote more files than the limit",
     "crash": "ended the Python process",
 }
 RESTARTS = 4  # a submission may hit a limit in so many exercises before the rest is not run
+MOST_CASES = 200  # observations of one exercise that are kept; the largest honest one has 20
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds and processes that a submission may use."""
+    """Seconds and processes that a submission may use. wall_s is for all its runs together."""
 
     cell_s: float = 10
     exercise_s: float = 10
@@ -58,7 +64,7 @@ class Sandbox:
         self.process = None
 
     def __enter__(self):
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")}
         self.process = subprocess.Popen([sys.executable, "-m", keeper.__name__, str(theirs.fileno())], env=env,
                                         pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
@@ -74,21 +80,24 @@ class Sandbox:
             self.process.kill()
             self.process.wait()
 
-    def once(self, cells, exercises, tests):
+    def once(self, cells, exercises, tests, wall_s):
         """One forked child: (frames as bytes, how it ended, peak memory)."""
         payload = cloudpickle.dumps({"cells": cells, "exercises": exercises, "tests": tests})
-        job = {"payload": payload, "rung": self.rung} | vars(self.limits)
-        try:
-            keeper.send(self.channel, pickle.dumps(job))
-            answer = keeper.receive(self.channel)
-        except OSError:
-            answer = None
-        if answer is None:
+        job = vars(self.limits) | {"rung": self.rung, "wall_s": wall_s}
+        with memory_file(payload) as inward, memory_file() as outward:
+            try:
+                socket.send_fds(self.channel, [json.dumps(job).encode()], [inward.fileno(), outward.fileno()])
+                answer = self.channel.recv(keeper.MESSAGE_BYTES)
+            except OSError:
+                answer = b""
+            outward.seek(0)
+            frames = outward.read()
+        if not answer:
             raise KeeperGone("the sandbox's keeper process ended")
-        frames, ended, peak = pickle.loads(answer)  # from our own keeper
-        if ended.startswith("refused"):
-            raise KeeperGone(f"the kernel {ended}")
-        return frames, ended, peak
+        if frames.startswith(keeper.REFUSED):
+            raise KeeperGone(f"the kernel refused: {clean(frames[len(keeper.REFUSED):300].decode(errors='replace'))}")
+        answer = json.loads(answer)
+        return frames, answer["ended"], answer["peak"]
 
     def run(self, cells, exercises, tests=()):
         """Run a submission; where a limit stops it, run the rest again without the part that did.
@@ -100,62 +109,89 @@ class Sandbox:
         Returns:
             `Seen`.
         """
-        seen, cells, exercises, tests = Seen(), list(cells), list(exercises), list(tests)
-        for attempt in range(RESTARTS + 1):
-            frames, ended, peak = self.once(cells, [e for e in exercises if e[0].name not in seen.observations], tests)
+        seen, cells, tests = Seen(), list(cells), list(tests)
+        names = {s.name for s, _ in exercises}
+        until = time.monotonic() + self.limits.wall_s
+        for _ in range(RESTARTS + 1):
+            left = [e for e in exercises if e[0].name not in seen.observations]
+            known = {("cell", c) for c, _ in cells} | {("exercise", s.name) for s, _ in left} | {("test", t) for t, _ in tests}
+            frames, ended, peak = self.once(cells, left, tests, max(until - time.monotonic(), 1.0))
             seen.peak_bytes = max(seen.peak_bytes, peak)
-            culprit = read_frames(frames, seen)
+            kind, name = read_frames(frames, seen, known) or ("cell", "set-up")
+            if ended == "end":
+                ended = "done" if frames.endswith(DONE_FRAME) and names <= set(seen.observations) else "crash"
             if ended == "done":
                 return seen
-            kind, name = culprit or ("cell", "set-up")
             seen.incidents.append(f"{name}: {ENDINGS[ended]}")
-            problem = Observation(problem=Problem("limit", f"{ENDINGS[ended]} of the sandbox"))
             if kind == "cell":
                 cells = [c for c in cells if c[0] != name]
             if kind == "test":
                 tests = [t for t in tests if t[0] != name]
                 seen.tests[name] = ENDINGS[ended]
             else:
-                seen.observations[name] = [problem]
+                seen.observations[name] = [Observation(problem=Problem("limit", f"{ENDINGS[ended]} of the sandbox"))]
+            if time.monotonic() > until:
+                break
         for subject, _ in exercises:
             seen.observations.setdefault(subject.name, [Observation(problem=Problem(
                 "limit", "was not run: other cells of this submission hit the limits too often"))])
         return seen
 
 
-def read_frames(data, seen):
-    """Fill `seen` from a child's bytes; returns (kind, name) of what was running when they ended."""
-    running, place = None, 0
+@contextlib.contextmanager
+def memory_file(data=b""):
+    """A nameless file in memory that holds `data`."""
+    with open(os.memfd_create("autograder", os.MFD_CLOEXEC), "w+b", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view):]
+        file.seek(0)
+        yield file
+
+
+DONE_FRAME = inside.frame_of(inside.DONE, {})
+
+
+def read_frames(data, seen, known):
+    """Fill `seen` from a child's bytes; returns the one of `known` (kind, name) that was running when they ended.
+
+    Student code may have written any of them: what names nothing of this submission is left out.
+    """
+    running, place, data = None, 0, memoryview(data)
     while place + 4 <= len(data):
         size = int.from_bytes(data[place:place + 4], "big")
         frame = data[place + 4:place + 4 + size]
         place += 4 + size
         if len(frame) < size or not 5 <= size <= MAX_BYTES:
             break
-        running = _read_frame(frame, seen) or running
+        running = _read_frame(frame, seen, known) or running
     return running
 
 
-def _read_frame(frame, seen):
-    """Take one frame; (kind, name) where it announces what runs next. What cannot be read is left out."""
-
-    kind, head_size = frame[:1], int.from_bytes(frame[1:5], "big")
+def _read_frame(frame, seen, known):
+    """Take one frame; (kind, name) where it announces what runs next."""
+    kind, head_size = bytes(frame[:1]), int.from_bytes(frame[1:5], "big")
+    if head_size > inside.HEAD_BYTES:
+        return None
     try:
-        head = json.loads(frame[5:5 + head_size].decode("ascii"))
-        if not isinstance(head, dict) or not all(isinstance(v, (str, int, type(None))) for v in head.values()):
-            return None
-        body = frame[5 + head_size:]
-        if kind == inside.BEGIN and len(head) == 1:
-            return next((str(k), str(v)) for k, v in head.items())
-        if kind == inside.CELL:
-            seen.cells[str(head["cell"])] = head["problem"]
-        if kind == inside.TEST:
-            seen.tests[str(head["test"])] = head["problem"]
-        if kind == inside.SEEN:
-            seen.observations.setdefault(str(head["exercise"]), []).append(_decoded(body))
-    except (ValueError, KeyError, RecursionError):
+        head = json.loads(bytes(frame[5:5 + head_size]).decode("ascii"))
+        if kind == inside.BEGIN:
+            return next((entry for entry in head.items() if entry in known), None)
+        if kind == inside.CELL and ("cell", head["cell"]) in known:
+            seen.cells[head["cell"]] = _words(head["problem"])
+        if kind == inside.TEST and ("test", head["test"]) in known:
+            seen.tests[head["test"]] = _words(head["problem"])
+        if kind == inside.SEEN and ("exercise", head["exercise"]) in known:
+            cases = seen.observations.setdefault(head["exercise"], [])
+            if len(cases) < MOST_CASES:
+                cases.append(_decoded(frame[5 + head_size:]))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return None
+
+
+def _words(problem):
+    return None if problem is None else clean(str(problem))[:1000]
 
 
 def _decoded(body):

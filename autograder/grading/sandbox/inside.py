@@ -19,6 +19,7 @@ from autograder.checks.probe import Observation, Problem, observe
 from autograder.grading.wire import MAX_BYTES, encode
 
 BEGIN, CELL, SEEN, TEST, DONE = b"b", b"c", b"s", b"t", b"d"
+HEAD_BYTES = 10_000  # of a frame's head: a name and a sentence
 
 
 class OutOfTime(BaseException):
@@ -38,8 +39,7 @@ class Quiet:
 
 
 def run(job, pipe):
-    """Run a job (a dict of `engine.sandbox_job`) and write frames to the file descriptor `pipe`."""
-    signal.signal(signal.SIGALRM, _alarm)
+    """Run a job (a dict of `client.Sandbox.once`) and write frames to the file descriptor `pipe`."""
     forget_the_course()
     namespace = {"__name__": "__main__"}
     problems = {}
@@ -52,11 +52,24 @@ def run(job, pipe):
     for subject, prepared in job["exercises"]:
         send(pipe, BEGIN, {"exercise": subject.name})
         for index, seen in enumerate(try_exercise(subject, prepared, namespace, problems, job["exercise_s"])):
-            send(pipe, SEEN, {"exercise": subject.name, "index": index}, encode(seen))
+            send(pipe, SEEN, {"exercise": subject.name, "index": index}, encoded(seen))
     for name, source in job["tests"]:
         send(pipe, BEGIN, {"test": name})
         send(pipe, TEST, {"test": name, "problem": run_test(name, source, namespace, job["cell_s"])})
     send(pipe, DONE, {})
+
+
+def start_alarm(seconds):
+    """Anew at each step: the step before may have replaced the handler."""
+    signal.signal(signal.SIGALRM, _alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def end_step():
+    """No alarm, and no hook of the student's on the code that follows."""
+    sys.settrace(None)
+    sys.setprofile(None)
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _alarm(*_):
@@ -74,19 +87,25 @@ def forget_the_course():
 
 
 def send(pipe, kind, head, body=b""):
-    text = json.dumps(head).encode("ascii")
-    frame = kind + len(text).to_bytes(4, "big") + text + body
+    frame = frame_of(kind, head, body)
     if len(frame) > MAX_BYTES:
-        frame = _too_large(kind, head)
-    frame = len(frame).to_bytes(4, "big") + frame
+        frame = frame_of(kind, head, encode(Observation(problem=Problem("limit", "returned more data than any exercise asks for"))))
     while frame:
         frame = frame[os.write(pipe, frame):]
 
 
-def _too_large(kind, head):
+def encoded(observation):
+    """An observation as bytes, also where an object of the student's poses as a value."""
+    try:
+        return encode(observation)
+    except Exception:
+        return encode(Observation(problem=Problem("form", "returned something that is no plain value")))
+
+
+def frame_of(kind, head, body=b""):
     text = json.dumps(head).encode("ascii")
-    body = encode(Observation(problem=Problem("limit", "returned more data than any exercise asks for")))
-    return kind + len(text).to_bytes(4, "big") + text + body
+    frame = kind + len(text).to_bytes(4, "big") + text + body
+    return len(frame).to_bytes(4, "big") + frame
 
 
 def run_cell(name, source, namespace, seconds):
@@ -95,7 +114,7 @@ def run_cell(name, source, namespace, seconds):
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+            start_alarm(seconds)
             exec(compile(source, file, "exec"), namespace)
     except OutOfTime:
         return f"its cell ran longer than {seconds} s"
@@ -104,7 +123,7 @@ def run_cell(name, source, namespace, seconds):
     except BaseException as error:  # student code: whatever it raises is its result
         return f"its cell stops with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        end_step()
     return None
 
 
@@ -132,11 +151,11 @@ def try_exercise(subject, prepared, namespace, problems, seconds):
     if fn is None:
         return [Observation(problem=Problem("form", f"its cell defines no function called {subject.name}"))]
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        start_alarm(seconds)
         return observe(subject, fn, prepared)
     except OutOfTime:
         return [Observation(problem=Problem("limit", f"ran longer than {seconds} s"))]
     except BaseException as error:
         return [Observation(problem=Problem("form", f"stops with {type(error).__name__}"))]
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        end_step()

@@ -19,7 +19,7 @@ import sysconfig
 from pathlib import Path
 
 NOBODY = 65534
-SCRATCH_BYTES = 64 << 20
+SCRATCH_BYTES, SCRATCH_FILES = 64 << 20, 2000
 FILE_BYTES = 16 << 20
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -44,16 +44,33 @@ SYSCALLS = {
     "kcmp": (312, 272), "pidfd_getfd": (438, 438), "personality": (135, 92), "clone3": (435, 435),
     "clone": (56, 220), "socket": (41, 198), "setsid": (112, 157), "setpgid": (109, 154),
     "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
-    "pidfd_send_signal": (424, 424), "prlimit64": (302, 261),
+    "pidfd_send_signal": (424, 424), "prlimit64": (302, 261), "fork": (57, -1), "vfork": (58, -1), "prctl": (157, 167),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "syslog": (103, 116), "open": (2, -1), "openat": (257, 56),
+    "openat2": (437, 437), "fcntl": (72, 25), "ioctl": (16, 29), "shmget": (29, 194), "semget": (64, 190),
+    "msgget": (68, 186), "mq_open": (240, 180), "setpriority": (141, 140), "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
 }
+# (system call, argument, test, value): refused where the test holds
+EQUAL, DIFFERS, ANY_BIT, NO_BIT = (0x15, 0, 1), (0x15, 1, 0), (0x45, 0, 1), (0x45, 1, 0)
+AF_UNIX, CLONE_THREAD, O_TMPFILE = 1, 0x10000, 0x400000
 ALWAYS_DENIED = [
     "ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root", "chroot", "unshare", "setns",
     "mount_setattr", "open_tree", "move_mount", "fsopen", "fsmount", "bpf", "perf_event_open", "keyctl", "add_key",
     "request_key", "kexec_load", "init_module", "finit_module", "delete_module", "userfaultfd", "io_uring_setup",
     "io_uring_enter", "io_uring_register", "swapon", "reboot", "settimeofday", "clock_settime", "acct", "quotactl",
-    "open_by_handle_at", "kcmp", "pidfd_getfd", "personality"]
-# Without namespaces the grader's own processes have the same user: no signals, no other session to hide in.
-DENIED_UNDER_LANDLOCK = ["kill", "tkill", "tgkill", "rt_sigqueueinfo", "pidfd_send_signal", "prlimit64", "setsid", "setpgid"]
+    "open_by_handle_at", "kcmp", "pidfd_getfd", "personality", "memfd_create", "memfd_secret", "syslog",
+    ("prctl", 0, EQUAL, PR_SET_PDEATHSIG),  # a job dies with its keeper
+    ("socket", 0, DIFFERS, AF_UNIX), ("clone", 0, ANY_BIT, NEWNS | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET)]
+# Without namespaces the grader's own processes may have the same user, and no process namespace ends what a job leaves
+# behind: no signals, no second process, no sockets, nothing shared by name, no file that has none.
+DENIED_UNDER_LANDLOCK = [
+    "kill", "tkill", "tgkill", "rt_sigqueueinfo", "pidfd_send_signal", "prlimit64", "setsid", "setpgid", "fork", "vfork",
+    "socket", "shmget", "semget", "msgget", "mq_open", "setpriority", "ioprio_set", "sched_setaffinity", "sched_setscheduler",
+    "sched_setparam", "sched_setattr", "openat2", ("clone", 0, NO_BIT, CLONE_THREAD),
+    ("open", 1, ANY_BIT, O_TMPFILE), ("openat", 2, ANY_BIT, O_TMPFILE),
+    *(("fcntl", 1, EQUAL, command) for command in (8, 10, 15)),  # who gets a descriptor's signals, and which
+    *(("ioctl", 1, EQUAL, command) for command in (0x8901, 0x8902))]  # the same
+DENIED = {"namespaces": ALWAYS_DENIED, "landlock": ALWAYS_DENIED + DENIED_UNDER_LANDLOCK}
 
 ARCHES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
@@ -91,6 +108,11 @@ def visible_paths():
     return [Path(p) for p in dict.fromkeys(wanted) if os.path.exists(p)]
 
 
+def installed_package():
+    """Where the course's package lies among the readable packages if it is installed and not linked."""
+    return Path(sysconfig.get_paths()["purelib"]) / "autograder"
+
+
 # --- namespaces ---------------------------------------------------------------------------
 
 
@@ -115,8 +137,8 @@ def own_root(base):
     _mount("tmpfs", base / "tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"size={SCRATCH_BYTES},mode=1777")
     for path in visible_paths():
         _bind(path, base)
-    hidden = Path(str(base) + sysconfig.get_paths()["purelib"]) / "autograder"
-    if hidden.is_dir():  # the package is installed and not linked: cover it
+    hidden = Path(f"{base}{installed_package()}")
+    if hidden.is_dir():
         _mount("tmpfs", hidden, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "size=4k")
     for name in ("null", "zero", "urandom", "random"):
         _bind(Path("/dev") / name, base, writable=True)
@@ -151,6 +173,7 @@ def _bind(path, base, writable=False):
 
 READ = (1 << 0) | (1 << 2) | (1 << 3)  # execute, read file, read folder
 ALL_V1 = (1 << 13) - 1
+FILES = (1 << 1) | (1 << 2) | (1 << 3) | (1 << 8)  # write and read them, list the folder, make them; no folder, no link
 REFER, TRUNCATE, IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 
 
@@ -161,7 +184,7 @@ def landlock_version():
 
 
 def landlock(scratch):
-    """Allow reading `visible_paths`, and everything below `scratch`; signals and sockets stay inside where the ABI can."""
+    """Allow reading `visible_paths`, and plain files in `scratch`; signals and sockets stay inside where the ABI can."""
     version = landlock_version()
     if not version:
         raise Refused(0, "landlock: the kernel has none")
@@ -171,14 +194,27 @@ def landlock(scratch):
     attributes = struct.pack("QQQ", files, network, scoped)[:8 * (1 + (version >= 4) + (version >= 6))]
     ruleset = _syscall("landlock_create_ruleset", attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0))
     for path in visible_paths():
-        _allow(ruleset, path, READ if path.is_dir() else 1 << 2)
+        _allow_but(ruleset, path, installed_package())
     for name in ("/dev/null", "/dev/zero", "/dev/urandom"):
         _allow(ruleset, Path(name), (1 << 1) | (1 << 2))
-    _allow(ruleset, scratch, files)
+    _allow(ruleset, scratch, files & (FILES | TRUNCATE))
     _no_new_privileges()
     _syscall("landlock_restrict_self", ruleset, ctypes.c_uint(0))
     os.close(ruleset)
     os.chdir(scratch)
+
+
+def _allow_but(ruleset, path, hidden):
+    """Allow reading `path` without `hidden` below it: of the folders on the way only the names."""
+    if path == hidden:
+        return
+    if path not in hidden.parents:
+        _allow(ruleset, path, READ if path.is_dir() else 1 << 2)
+        return
+    _allow(ruleset, path, 1 << 3)
+    for entry in path.iterdir():
+        if not entry.is_symlink():
+            _allow_but(ruleset, entry, hidden)
 
 
 def _allow(ruleset, path, rights):
@@ -204,17 +240,24 @@ def limit_resources(cpu_s, processes):
         resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
 
 
-def drop_privileges():
-    """Become nobody, without capabilities, for good. Where nobody cannot read Python, stay, without capabilities."""
+def drop_privileges(own_user):
+    """Become `own_user`, without capabilities, for good. Where strangers cannot read Python, stay, without capabilities."""
     for capability in range(64):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     if os.getuid() == 0 and _nobody_can_read(Path(sys.base_prefix)):
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        try:
+            _become(own_user)
+        except OSError:  # the container has no such number
+            _become(NOBODY)
     header, none = struct.pack("Ii", 0x20080522, 0), bytes(24)
     _syscall("capset", header, none)
     _no_new_privileges()
+
+
+def _become(user):
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
 
 
 def _nobody_can_read(path):
@@ -222,22 +265,30 @@ def _nobody_can_read(path):
 
 
 def seccomp(denied):
-    """Refuse the system calls in `denied` with EPERM, sockets but local ones, and new namespaces."""
+    """Refuse the system calls in `denied` with EPERM: names, or (name, argument, test, value)."""
     _, arch = ARCHES[platform.machine()]
-    load, equal, bits, ret = 0x20, 0x15, 0x45, 0x06
-    allow, eperm, enosys, kill = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
-    program = [(load, 0, 0, 4), (equal, 1, 0, arch), (ret, 0, 0, kill), (load, 0, 0, 0)]
-    program += [(0x35, 0, 1, 0x40000000), (ret, 0, 0, kill)]  # the x32 numbers
-    for name in denied:
-        program += [(equal, 0, 1, number(name)), (ret, 0, 0, eperm)]
-    program += [(equal, 0, 1, number("clone3")), (ret, 0, 0, enosys)]  # its flags lie in memory; libc falls back to clone
-    program += [(equal, 0, 3, number("clone")), (load, 0, 0, 16),
-                (bits, 0, 1, NEWNS | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET), (ret, 0, 0, eperm), (load, 0, 0, 0)]
-    program += [(equal, 0, 3, number("socket")), (load, 0, 0, 16), (equal, 1, 0, 1), (ret, 0, 0, eperm), (ret, 0, 0, allow)]
+    program = [(LOAD, 0, 0, 4), (EQUAL[0], 1, 0, arch), (RETURN, 0, 0, KILL), (LOAD, 0, 0, 0)]
+    program += [(0x35, 0, 1, 0x40000000), (RETURN, 0, 0, KILL)]  # the x32 numbers
+    program += [(*EQUAL, number("clone3")), (RETURN, 0, 0, ENOSYS)]  # its flags lie in memory; libc falls back to clone
+    program += [line for rule in denied for line in _refuse(*([rule] if isinstance(rule, str) else rule))]
+    program += [(RETURN, 0, 0, ALLOW)]
     code = b"".join(struct.pack("HBBI", *line) for line in program)
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
     _call("seccomp", libc.prctl, PR_SET_SECCOMP, 2, header, 0, 0)
+
+
+LOAD, RETURN = 0x20, 0x06
+ALLOW, EPERM, ENOSYS, KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
+
+
+def _refuse(name, argument=None, test=None, value=None):
+    """The filter's lines for one rule; the number of the system call is loaded before and after."""
+    if number(name) < 0:
+        return []
+    if argument is None:
+        return [(*EQUAL, number(name)), (RETURN, 0, 0, EPERM)]
+    return [(EQUAL[0], 0, 4, number(name)), (LOAD, 0, 0, 16 + 8 * argument), (*test, value), (RETURN, 0, 0, EPERM), (LOAD, 0, 0, 0)]
 
 
 def die_with_parent():

@@ -1,18 +1,19 @@
 """The warm parent: imports torch once, then forks an enclosed child for every job.
 
 Runs as its own process beside a worker: `python -m autograder.grading.sandbox.keeper FD`.
-It runs no torch operation and starts no thread, so its forks are safe. It never reads
-anything from a child but bytes with a limit and a deadline.
+It runs no torch operation and starts no thread, so its forks are safe. It never reads what
+a job says or a child sends: bytes go from the pipe to the worker's file inside the kernel,
+with a limit and a deadline, and the next child finds none of them in its memory.
 """
 
 import contextlib
 import importlib
+import json
 import os
-import pickle
 import select
-import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +32,12 @@ WARM = ("autograder.checks.derivation", "numpy", "sympy", "matplotlib.pyplot", "
         "torch.optim", "torch._dynamo", "torch.testing", "mpmath", "scipy.special", "torch.utils._sympy.functions",
         "matplotlib.backends.backend_agg", "sympy.stats", "sympy.printing.pretty.pretty")
 OUTPUT_BYTES = 256 << 20  # of all frames of a job
+MESSAGE_BYTES = 4096  # of what worker and keeper tell each other
+REFUSED = b"REFUSED "
 RUNGS = ("namespaces", "landlock")
+GRACE_S = 2.0  # after which an alarm that was set in the child counts as ignored
+WATCH_S = 0.2
+OWN_USER = 2_000_000_000 + os.getpid()  # nobody else's number, so that jobs side by side share no limit
 
 
 def warm_up():
@@ -41,80 +47,75 @@ def warm_up():
     torch.set_num_threads(1)
 
 
-def send(channel, data):
-    channel.sendall(len(data).to_bytes(8, "big") + data)
+def run_job(job, payload, frames, group):
+    """Fork, enclose, run; (how it ended, peak memory in bytes). `payload` and `frames` are file descriptors.
 
-
-def receive(channel):
-    """One message, or None where the other side is gone."""
-    head = _exactly(channel, 8)
-    return _exactly(channel, int.from_bytes(head, "big")) if head else None
-
-
-def _exactly(channel, size):
-    parts = []
-    while size:
-        part = channel.recv(min(size, 1 << 20))
-        if not part:
-            return None
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
-def run_job(job, rung, group):
-    """Fork, enclose, run; (frames as bytes, how it ended, peak memory in bytes).
-
-    ended: done | time | output | memory | crash | refused: STEP
+    ended: end (of the child's own accord) | time | output | files | memory
     """
     out, child_out = os.pipe()
     go, child_go = os.pipe()
-    scratch = tempfile.mkdtemp(prefix="autograder-")
+    scratch = Path(tempfile.mkdtemp(prefix="autograder-"))
     pid = os.fork()
     if pid == 0:
         os.close(out)
         os.close(child_go)
-        _child(job, rung, child_out, go, Path(scratch))
+        _child(job, payload, child_out, go, scratch)
     os.close(child_out)
     os.close(go)
     try:
         group.enter(pid)
         os.write(child_go, b"1")
-        frames, ended = _read(out, time.monotonic() + job["wall_s"], pid, group)
+        ended = _watch(job, out, frames, pid, group, scratch)
     finally:
         os.close(child_go)
         os.close(out)
         _end(pid, group)
-        shutil.rmtree(scratch, ignore_errors=True)
-    if ended == "crash" and group.out_of_memory():
+        remove(scratch)
+    if ended == "end" and group.out_of_memory():
         ended = "memory"
-    return frames, ended, group.peak()
+    return ended, group.peak()
 
 
-def _read(out, deadline, pid, group):
-    """All bytes the child sends, until it closes the pipe, or a limit is hit."""
-    parts, size = [], 0
+def _watch(job, out, frames, pid, group, scratch):
+    """Move what the child sends into `frames` until it closes the pipe or a limit is hit; how that ended.
+
+    A child that is silent for longer than a step may take ignores its alarm.
+    """
+    size, began = 0, time.monotonic()
+    deadline, step_s, heard = began + job["wall_s"], max(job["cell_s"], job["exercise_s"]) + GRACE_S, began
     while True:
-        ready, _, _ = select.select([out], [], [], max(0.0, min(0.2, deadline - time.monotonic())))
-        if ready:
-            part = os.read(out, 1 << 20)
-            if not part:
-                break
-            parts.append(part)
-            size += len(part)
-            if size > OUTPUT_BYTES:
-                return b"".join(parts), "output"
+        now = time.monotonic()
+        if now > min(deadline, heard + step_s):
+            return "time"
+        if select.select([out], [], [], min(WATCH_S, max(deadline - now, 0.0)))[0]:
+            moved = os.splice(out, frames, 1 << 20)
+            if not moved:
+                return "end"
+            size, heard = size + moved, time.monotonic()
+        if size > OUTPUT_BYTES:
+            return "output"
         if group.exceeded(pid):
-            return b"".join(parts), "memory"
-        if time.monotonic() > deadline:
-            return b"".join(parts), "time"
-    data = b"".join(parts)
-    if data.startswith(b"REFUSED "):
-        return b"", "refused: " + data[8:300].decode(errors="replace")
-    return data, "done" if data.endswith(_DONE) else "crash"
+            return "memory"
+        if too_many_files(scratch):
+            return "files"
 
 
-_DONE = (lambda frame: len(frame).to_bytes(4, "big") + frame)(inside.DONE + (2).to_bytes(4, "big") + b"{}")
+def too_many_files(scratch):
+    """True where the job has filled its folder; under namespaces that is a file system of its own, and looks empty."""
+    with contextlib.suppress(OSError), os.scandir(scratch) as found:
+        size = 0
+        for count, entry in enumerate(found, 1):
+            size += entry.stat(follow_symlinks=False).st_blocks * 512
+            if count > isolation.SCRATCH_FILES or size > isolation.SCRATCH_BYTES:
+                return True
+    return False
+
+
+def remove(scratch):
+    """Remove a job's folder, whatever its depth."""
+    with contextlib.suppress(OSError):
+        return scratch.rmdir()
+    subprocess.run(["rm", "-rf", "--", scratch], stderr=subprocess.DEVNULL, check=False)
 
 
 def _end(pid, group):
@@ -127,12 +128,13 @@ def _end(pid, group):
     group.reap()
 
 
-def _child(job, rung, pipe, go, scratch):
+def _child(job, payload, pipe, go, scratch):
     """In the forked child: never returns."""
     try:
         os.read(go, 1)  # until the keeper has put us into our group
-        _silence(pipe)
+        _silence({payload, pipe})
         isolation.die_with_parent()
+        rung, cpu_s = job["rung"], int(job["wall_s"]) + 1
         if rung == "namespaces":
             isolation.new_namespaces()
             inner = os.fork()  # pid 1 of the new namespace: all its processes die with it
@@ -142,41 +144,50 @@ def _child(job, rung, pipe, go, scratch):
                 os._exit(0)
             isolation.die_with_parent()
             isolation.own_root(scratch)
-            denied = isolation.ALWAYS_DENIED
         elif rung == "landlock":
             os.chmod(scratch, 0o777)
             isolation.landlock(scratch)
-            denied = isolation.ALWAYS_DENIED + isolation.DENIED_UNDER_LANDLOCK
         else:  # "none": the lecturer trusts the submissions; limits only
             os.chdir(scratch)
-            isolation.limit_resources(int(job["wall_s"]) + 1, 0)
-            _run(job, pipe)
+            isolation.limit_resources(cpu_s, 0)
+            _run(job, payload, pipe)
         os.environ.clear()
         os.environ.update(HOME="/tmp", PATH="/usr/bin:/bin", MPLBACKEND="Agg", MPLCONFIGDIR=os.getcwd(), OMP_NUM_THREADS="1")
-        isolation.limit_resources(int(job["wall_s"]) + 1, job["processes"])
-        isolation.drop_privileges()
+        isolation.limit_resources(cpu_s, job["processes"])
+        isolation.drop_privileges(OWN_USER)
         isolation.die_with_parent()  # changing the user clears it
-        isolation.seccomp(denied)
+        isolation.seccomp(isolation.DENIED[rung])
     except OSError as refused:
-        os.write(pipe, b"REFUSED " + str(refused).encode()[:200])
+        os.write(pipe, REFUSED + str(refused).encode()[:200])
         os._exit(1)
-    _run(job, pipe)
+    _run(job, payload, pipe)
 
 
-def _run(job, pipe):
+def _run(job, payload, pipe):
     try:
-        inside.run(cloudpickle.loads(job["payload"]) | {k: job[k] for k in ("cell_s", "exercise_s")}, pipe)
+        with open(payload, "rb") as file:
+            content = cloudpickle.load(file)
+        inside.run(content | {k: job[k] for k in ("cell_s", "exercise_s")}, pipe)
     finally:
         os._exit(0)
 
 
-def _silence(pipe):
-    """Standard streams to /dev/null, every other descriptor but the pipe closed."""
+def _silence(kept):
+    """Standard streams to /dev/null, every other descriptor but `kept` closed."""
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    os.closerange(3, pipe)
-    os.closerange(pipe + 1, 4096)
+    for fd in {int(name) for name in os.listdir("/proc/self/fd")} - {0, 1, 2} - kept:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+def receive(channel):
+    """(message, [payload, frames]); nothing where the worker is gone."""
+    try:
+        return socket.recv_fds(channel, MESSAGE_BYTES, 2)[:2]
+    except ConnectionResetError:
+        return b"", []
 
 
 def main(fd):
@@ -184,9 +195,15 @@ def main(fd):
     warm_up()
     group = Group()
     try:
-        while (message := receive(channel)) is not None:
-            job = pickle.loads(message)  # from our own worker, never from a child
-            send(channel, pickle.dumps(run_job(job, job["rung"], group)))
+        while True:
+            message, files = receive(channel)
+            if not message:
+                break
+            ended, peak = run_job(json.loads(message), *files, group)
+            for file in files:
+                os.close(file)
+            with contextlib.suppress(BrokenPipeError):
+                channel.send(json.dumps({"ended": ended, "peak": peak}).encode())
     finally:
         group.remove()
 

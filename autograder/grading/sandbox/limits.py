@@ -107,7 +107,7 @@ def _make_v2():
         if "memory" not in (parent / "cgroup.subtree_control").read_text():
             return []
         folder = parent / f"autograder-{os.getpid()}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "memory.max").write_text(str(MEMORY_BYTES))
         with contextlib.suppress(OSError):
             (folder / "memory.swap.max").write_text("0")
@@ -122,7 +122,7 @@ def _make_v1():
     try:
         for controller, name, value in (("memory", "memory.limit_in_bytes", MEMORY_BYTES), ("pids", "pids.max", PROCESSES)):
             folder = ROOT / controller / f"autograder-{os.getpid()}"
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             made.append(folder)
             (folder / name).write_text(str(value))
         return made
@@ -148,9 +148,9 @@ def _family(pid):
 
 
 def _resident(pid):
-    """Private resident memory in bytes: what the process has beyond the pages it shares."""
+    """Memory in bytes that the process keeps in use, shared memory of its own making included."""
     try:
-        size, resident, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[:3])
-    except (OSError, ValueError):
+        fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+        return sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem")) << 10
+    except (OSError, ValueError, KeyError):
         return 0
-    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
