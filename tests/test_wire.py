@@ -100,6 +100,12 @@ def nested(depth):
     return value
 
 
+def with_blanks(count):
+    """A message that would be good with a shorter head."""
+    head = holding(["none"])[4:] + b" " * count
+    return len(head).to_bytes(4, "big") + head
+
+
 REFUSED = {
     "nothing": b"", "three bytes": b"\0\0\0", "no JSON": b"\0\0\0\4abcd", "other keys": message({"parts": {}}),
     "a list": message([]), "a number": message(3), "no kind": holding([]), "a strange kind": holding(["code", "1"]),
@@ -116,7 +122,7 @@ REFUSED = {
     "a stray of no dtype": holding(["stray", "meta", [], [1]]), "a strange problem": message({"parts": {}, "problem": ["x", "y"], "mutated": [], "printed": ""}),
     "a problem that is a text": message({"parts": {}, "problem": "raised", "mutated": [], "printed": ""}),
     "a thousand changes": message({"parts": {}, "problem": None, "mutated": ["x"] * 1000, "printed": ""}),
-    "a head that is too long": (MAX_HEAD + 1).to_bytes(4, "big") + b" " * (MAX_HEAD + 1), "too many bytes": bytes(MAX_BYTES + 1),
+    "a head that is too long": with_blanks(MAX_HEAD), "too many bytes": bytes(MAX_BYTES + 1),
     "brackets without end": b"\0\1\0\0" + b"[" * 65536, "a length beyond the end": b"\xff\xff\xff\xff{}",
 }
 
@@ -128,6 +134,7 @@ def test_what_no_sandbox_sends_is_refused(case):
 
 
 def test_the_refused_messages_have_neighbours_that_pass():
+    assert decode(with_blanks(MAX_HEAD // 2)).parts == {"x": None}
     assert decode(holding(["int", "9" * 400])).parts["x"] == int("9" * 400)
     assert decode(holding(nested(MAX_DEPTH))).parts["x"] is not None
     assert decode(holding(["tensor", "bool", [2], 2], b"\x07\x00")).parts["x"].tolist() == [True, False]
