@@ -5,7 +5,7 @@ import torch
 from autograder.checks.ch00_start import backwards, batch, between, curved, finite, layer, named, normal, with_zeros
 from autograder.checks.exercise import Case
 
-F32, F64 = torch.float32, torch.float64
+F64, F32 = torch.float64, torch.float32
 
 
 def gradients_of_both_signs(g):

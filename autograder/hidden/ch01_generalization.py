@@ -8,7 +8,7 @@ from autograder.checks.ch01_generalization import (
     between, classes, conditioned, contracts, dead_feature, digits, problem, refits, regression, solvable, whole)
 from autograder.checks.exercise import Case, call
 
-F32, F64 = torch.float32, torch.float64
+F64, F32 = torch.float64, torch.float32
 
 
 def point(**values):

@@ -7,7 +7,7 @@ from autograder.checks.ch03_adaptive_gradients import (
     EPS, adam_state, gradients, normal, positive, start, steps_in_turn, strided, tensors)
 from autograder.checks.exercise import Case
 
-F32, F64 = torch.float32, torch.float64
+F64, F32 = torch.float64, torch.float32
 STATE = {"rmsprop_step": ("s",), "adagrad_step": ("f",), "adam_step": ("m", "s")}
 
 
