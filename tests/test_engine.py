@@ -255,8 +255,9 @@ def test_a_second_run_on_the_same_course_says_so_and_leaves(done, pretend, capfd
     assert main(["grade", STEM, "--course", str(done)]) == 0
 
 
-def test_the_state_folder_is_the_teachers_alone(done):
-    assert (done / ".autograder").stat().st_mode & 0o777 == 0o700
+def test_the_state_folder_is_the_teachers_alone(course, pretend):
+    outcomes(course)
+    assert (course / ".autograder").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("spoil, words", [("cat /dev/zero > {disk}/rest", "No space left on device"),
