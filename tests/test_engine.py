@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -385,21 +386,26 @@ def is_alive(process):
 
 
 class Fragile:
-    """A pool that breaks whenever it is given the poison, and takes along what came shortly before."""
+    """A pool whose jobs take a moment; the poison breaks it, and takes along all that is in flight."""
 
     def __init__(self):
-        self.flying, self.broken = [], False
+        self.flying = []
 
     def submit(self, name):
         future = concurrent.futures.Future()
         self.flying.append(future)
         if name == "poison":
-            self.broken = [f.set_exception(KeeperGone("gone")) for f in self.flying]
+            for lost in self.flying:
+                lost.set_exception(KeeperGone("gone"))
             self.flying = []
-        elif self.broken or name not in ("a", "b"):
+        else:
+            threading.Timer(0.05, self.end, (future, name)).start()
+        return future
+
+    def end(self, future, name):
+        if future in self.flying:
             self.flying.remove(future)
             future.set_result(Result(STEM, name))
-        return future
 
 
 def test_a_submission_that_breaks_its_worker_every_time_falls_alone():
@@ -453,6 +459,8 @@ BAD = {
     "a link in place of a folder": (lambda f: (f.parent.mkdir(), f.symlink_to(f.parents[1] / "ada" / STEM)), "A link was handed in"),
     "an empty folder": (lambda f: f.mkdir(parents=True), "The folder holds no notebook"),
     "a broken zip": (lambda f: (f.mkdir(parents=True), (f / "x.zip").write_bytes(b"PK\3\4 nonsense")), "The zip file cannot be read."),
+    "a timestamp that is no date": (lambda f: (f.mkdir(parents=True), (f / "timestamp.txt").write_bytes(b"\xff soon")), "timestamp.txt holds no date"),
+    "a folder called timestamp.txt": (lambda f: (f / "timestamp.txt").mkdir(parents=True), "timestamp.txt holds no date"),
     "a folder called like a notebook": (lambda f: (f / f"{STEM}.ipynb").mkdir(parents=True), "The folder holds no notebook"),
 }
 

@@ -9,12 +9,11 @@ from nbformat import NotebookNode
 from nbgrader.api import (Comment, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook,
                           new_uuid)
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import parse_utc
 from sqlalchemy import insert, select, update
 
 from autograder.publish.write import write_text
 
-from .course import CourseError, api, assignments, db_url
+from .course import CourseError, api, assignments, db_url, handed_in_at
 
 NO_RESPONSE = "No response."  # nbgrader's comment on a solution cell that was left as it was
 
@@ -48,8 +47,7 @@ class Writer:
         self.db.rollback()
 
     def timestamp(self, student):
-        """When the work was handed in, as nbgrader's timestamp.txt says; None where it does not."""
-        return self.api.coursedir.get_existing_timestamp(str(self.course / "submitted" / student / self.assignment))
+        return handed_in_at(self.course / "submitted" / student / self.assignment)[0]
 
     def terms(self, student):
         """What besides the work decides on the score: hand-in, due date, extension."""
@@ -59,7 +57,7 @@ class Writer:
         notebook = self._found(result.student) or self._added(result.student)
         if timestamp := self.timestamp(result.student):
             self.db.execute(update(SubmittedAssignment).where(SubmittedAssignment.assignment_id == self.row_id,
-                            SubmittedAssignment.student_id == result.student).values(timestamp=parse_utc(timestamp)))
+                            SubmittedAssignment.student_id == result.student).values(timestamp=timestamp))
         untouched = {grade_id for cell_id, (grade_id, stub) in self.stubs.items() if result.solutions.get(cell_id, stub) == stub}
         self._write_scores(notebook, result.scores, untouched)
         self._write_comments(notebook, untouched)

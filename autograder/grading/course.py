@@ -17,6 +17,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -164,6 +165,17 @@ def students_of(course, assignment):
     """Students who handed something in for the assignment, be it a folder or not."""
     found = (course / "submitted").glob(f"*/{assignment}")
     return sorted(p.parent.name for p in found if not p.parent.name.startswith("."))
+
+
+def handed_in_at(folder):
+    """(when the work in a submission folder was handed in, or None; remarks), by nbgrader's timestamp.txt."""
+    try:
+        text = (folder / "timestamp.txt").read_text().strip()
+        return (parse_utc(text) if text else None), ()
+    except (FileNotFoundError, NotADirectoryError):
+        return None, ()
+    except Exception:  # the file may come from a student, and the parser raises whatever it stumbles over
+        return None, ("The file timestamp.txt holds no date; the work counts as handed in on time.",)
 
 
 def students_handed_in(folder, assignment, student=None):

@@ -28,7 +28,7 @@ from autograder.publish.source import ROOT
 from autograder.publish.write import write_text
 
 from . import book, feedback
-from .course import CourseError, assignments, open_course, students_of
+from .course import CourseError, assignments, handed_in_at, open_course, students_of
 from .job import DONE, NOT_GRADED, Job, Result, digest, grade
 from .rebuild import LARGEST_SUBMISSION_BYTES
 from .sandbox.client import KeeperGone, Limits
@@ -139,9 +139,10 @@ def plan(course, assignment, student=None):
         raise CourseError(f"{student!r} has handed in nothing for {assignment} (looked in {course / 'submitted'}).")
     common = digest(*trees(course, assignment), grader_version(), environment())
     for name in [student] if student else everyone:
-        path, remarks = find_notebook(course / "submitted" / name / assignment, assignment)
+        folder = course / "submitted" / name / assignment
+        path, remarks = find_notebook(folder, assignment)
         data, trouble = read_bytes(path)
-        remarks += trouble
+        remarks += trouble + handed_in_at(folder)[1]
         yield Planned(name, path, remarks, digest(common, data, *(r.encode(errors="replace") for r in remarks)))
 
 
