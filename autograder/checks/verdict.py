@@ -79,7 +79,7 @@ def judge(exercise, observations, cases, seed, shown=True):
         return Finding(exercise.name, PASSED, f"{len(cases)} of {len(cases)} cases pass.")
     cause, gap = trial.cause()
     case, seen = cases[gap.case], observations[min(gap.case, len(observations) - 1)]
-    tried = "a hidden case" if not shown else describe(trial.inputs(gap.case)) + (f"; {case.note}" if case.note else "")
+    tried = "a hidden case" if not shown else describe(trial.seen_inputs(gap.case)) + (f"; {case.note}" if case.note else "")
     before = f" The {gap.case} cases before it pass." if gap.case > 1 and gap == trial.gaps[0] else ""
     text = gap.text if shown or gap.part else _without_numbers(gap.text)
     return Finding(
@@ -105,11 +105,17 @@ class Trial:
 
     def __init__(self, exercise, observations, cases, seed):
         self.exercise, self.observations, self.cases, self.seed = exercise, observations, cases, seed
-        self.beliefs = {}
+        self.beliefs, self.drawn = {}, {}
 
     def inputs(self, index):
         """Fresh inputs of a case: nothing that ran before can have changed them."""
         return self.exercise.draw(self.cases[index], self.seed, index)
+
+    def seen_inputs(self, index):
+        """Inputs of a case to look at, drawn once: no function that could change them is given these."""
+        if index not in self.drawn:
+            self.drawn[index] = self.inputs(index)
+        return self.drawn[index]
 
     @cached_property
     def expected(self):
@@ -128,14 +134,14 @@ class Trial:
             return [Gap(index, "", seen.problem.text)]
         if seen.mutated:
             return [Gap(index, "", f"changed its input: {', '.join(seen.mutated)}; work on a copy")]
-        strict = any(isinstance(v, torch.Tensor) for v in self.inputs(index).values())
+        strict = any(isinstance(v, torch.Tensor) for v in self.seen_inputs(index).values())
         texts = [(part, self._compare(index, part, seen.parts.get(part), strict)) for part in self.expected[index]]
         return [Gap(index, part, text) for part, text in texts if text]
 
     def _compare(self, index, part, got, strict, want=None):
         """None where `got` is the oracle's part, or `want`, within the part's tolerance."""
         want = self.expected[index][part] if want is None else want
-        allowed = self.exercise.tolerances.get(part, tolerance)(want, self.inputs(index))
+        allowed = self.exercise.tolerances.get(part, tolerance)(want, self.seen_inputs(index))
         return compare(part, got, want, allowed, strict)
 
     def cause(self):

@@ -6,14 +6,13 @@ import io
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import (Comment, Grade, Gradebook, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook,
-                          new_uuid)
+from nbgrader.api import Comment, Grade, MissingEntry, Student, SubmittedAssignment, SubmittedNotebook, new_uuid
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy import insert, select, update
 
 from autograder.publish.write import write_text
 
-from .course import CourseError, api, assignments, db_url, handed_in_at
+from .course import CourseError, api, assignments, handed_in_at
 
 NO_RESPONSE = "No response."  # nbgrader's comment on a solution cell that was left as it was
 
@@ -21,7 +20,7 @@ NO_RESPONSE = "No response."  # nbgrader's comment on a solution cell that was l
 @contextlib.contextmanager
 def open_book(course):
     """The course's Gradebook; its address comes from nbgrader_config.py (`c.CourseDirectory.db_url`)."""
-    with Gradebook(db_url(course)) as gradebook:
+    with api(course).gradebook as gradebook:
         yield gradebook
 
 

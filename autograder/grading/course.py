@@ -14,7 +14,6 @@ import sys
 import warnings
 from pathlib import Path
 
-from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
@@ -52,11 +51,6 @@ def api(course, submitted="submitted"):
     config.Execute.extra_arguments = ["--IPKernelApp.log_level=40"]
     config.NbGraderAPI.log_level = "ERROR"
     return NbGraderAPI(coursedir=CourseDirectory(config=config), config=config)
-
-
-def db_url(course):
-    """The grade book's address, from the course's own nbgrader_config.py."""
-    return api(course).coursedir.db_url
 
 
 def open_course(folder):
@@ -102,7 +96,7 @@ def _fill(course, students, chapters):
         generated = interface.generate_assignment(stem)
         if not generated["success"]:
             raise CourseError(f"nbgrader cannot release {stem}: {generated.get('log', generated.get('error', ''))[-3000:]}")
-    with Gradebook(interface.coursedir.db_url) as gradebook:
+    with interface.gradebook as gradebook:
         for student in students:
             gradebook.update_or_create_student(student.pop("id"), **student)
     return stems

@@ -15,6 +15,8 @@ import signal
 import sys
 import types
 
+import torch
+
 from autograder.checks.probe import Observation, Problem, observe
 from autograder.grading.wire import MAX_BYTES, encode
 
@@ -36,6 +38,12 @@ class Quiet:
         if name.startswith("__"):
             raise AttributeError(name)
         return self
+
+
+def typed_storage(dtype, data):
+    """A tensor's memory, from its bytes."""
+    memory = torch.frombuffer(bytearray(data), dtype=torch.uint8).untyped_storage() if data else torch.UntypedStorage(0)
+    return torch.storage.TypedStorage(wrap_storage=memory, dtype=dtype, _internal=True)
 
 
 def run(job, pipe):
