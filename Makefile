@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: course test test-grading bench audit site notebooks setup clean
+.PHONY: course test bench audit site notebooks setup clean
 
 course: setup
 	$(BIN)/autograder notebooks
@@ -17,14 +17,8 @@ course: setup
 	@echo "Site:       $(CURDIR)/_build/html/index.html"
 
 test: setup
-	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test]'
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(addprefix --ignore=,$(GRADING_TESTS))
-
-# Attacks, kill points, Dask and the comparison with stock nbgrader: long, and not part of `make test` yet.
-GRADING_TESTS := $(addprefix tests/,test_redteam.py test_rebuild.py test_engine.py test_course.py test_nbgrader.py)
-test-grading: setup
 	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test,cluster]'
-	$(BIN)/python -m pytest $(GRADING_TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: setup
 	$(BIN)/autograder bench

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 
 TEACHERS = ("`autograder {}` needs the teachers' tools: in a clone of the course's repository, run "
@@ -45,6 +46,9 @@ def init(args):
 
 
 def grade(args):
+    from autograder.grading.sandbox import nursery
+
+    nursery.prepare(1 if args.scheduler else 1 + (args.jobs or os.cpu_count() or 1))  # one for the self-test
     from autograder.grading.course import students_handed_in
     from autograder.grading.engine import grade_assignment
     from autograder.grading.progress import Progress, table

@@ -12,17 +12,18 @@ from autograder.bank import entries
 from autograder.publish.source import BEGIN, END, ROOT, read_chapter, stems
 
 SHORTEST = 16  # a shorter line, such as `return y`, says nothing
-LOOP = re.compile(r"^for \w+(, \w+)* in [\w.]+(\(\w+\))?:$")  # `for w in weights:`
+LOOP = re.compile(r"^for \w+(, \w+)* in [\w.]+(\(\w*\))?:$")  # `for w in weights:`
+IDIOM = re.compile(r"^(with torch\.no_grad\(\):|optimizer\.(step|zero_grad)\(\)|loss\.backward\(\)|model\.(train|eval)\(\))$")  # in any training loop
 
 
 def solution_lines():
-    """Every line of a solution, but short ones and bare loop headers, which say nothing."""
+    """Every line of a solution, but short ones, bare loop headers and what stands in any training loop."""
     lines = set()
     for stem in stems():
         for cell in read_chapter(stem).exercises:
             inside = cell.text.split(BEGIN)[1].split(END)[0]
             lines |= {line.split("#")[0].strip() for line in inside.splitlines()}
-    return {line for line in lines if len(line) >= SHORTEST and not LOOP.match(line)}
+    return {line for line in lines if len(line) >= SHORTEST and not LOOP.match(line) and not IDIOM.match(line)}
 
 
 def hidden_lines():

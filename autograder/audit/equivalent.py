@@ -9,4 +9,17 @@ REASONS: dict[str, dict[str, str]] = {
         "line 21: torch.exp(log_gain_scale * z) * acts + mean_scale * z_shift -> "
         "torch.exp(log_gain_scale * z) * acts - mean_scale * z_shift": "the shift is symmetric about 0",
     },
+    "weight_norm_backward": {
+        "line 21: 0 -> -1": "the axis that is dropped has size 1: its first entry is its last",
+    },
+    "decay_groups": {
+        "line 17: False -> True": "PyTorch's normalisers have no submodules",
+    },
+    "jacobian_frobenius": {
+        "line 17: s > 0 -> s >= 0": "the slope of a ReLU at exactly 0 is free, and no pre-activation is exactly 0",
+    },
+    "balanced_factors": {
+        "line 15: 0 -> -1": "which factor is negative is free",
+        "line 15: beta < 0 -> beta <= 0": "0 and -0 are equal",
+    },
 }

@@ -99,7 +99,7 @@ SMALL = 0.01  # a spread at which the default eps of 1e-5 is a tenth of the vari
 
 def upstream(y):
     """A fixed generic gradient of y's shape."""
-    return torch.randn(y.shape, generator=torch.Generator().manual_seed(5), dtype=y.dtype)
+    return torch.randn(y.shape, generator=torch.Generator().manual_seed(271_828_183), dtype=y.dtype)
 
 
 def through_graph(fn, inputs):

@@ -36,6 +36,8 @@ def compare(part, got, want, allowed, strict):
             return f"{part} is not a sequence of numbers"
     if not _numeric(got):
         return f"{part} is {_kind(got)}, expected {_kind(want)}"
+    if isinstance(got, torch.Tensor) and got.is_complex():
+        return f"{part} holds complex numbers, expected real ones"
     shape, want_shape = _shape(got), _shape(want)
     if shape != want_shape:
         return f"{part} has shape {shape}, expected {want_shape}"

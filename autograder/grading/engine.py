@@ -29,8 +29,9 @@ from autograder.publish.write import write_text
 
 from . import book, feedback
 from .course import CourseError, assignments, handed_in_at, open_course, students_of
-from .job import DONE, NOT_GRADED, Job, Result, digest, grade
+from .job import _SANDBOX, DONE, NOT_GRADED, Job, Result, digest, grade
 from .rebuild import LARGEST_SUBMISSION_BYTES
+from .sandbox import nursery
 from .sandbox.client import KeeperGone, Limits
 from .sandbox.doctor import choose_rung
 
@@ -39,6 +40,8 @@ WINDOW = 64  # jobs in flight, so that memory stays bounded
 DASK_RETRIES = 2  # of a job whose machine was lost
 LONGEST_NAME = 200  # bytes; a file system allows 255 with everything that is added
 PACKAGES = ("torch", "numpy", "sympy")
+NO_MARKS = ("report", "report_page", "progress", "demo")  # modules of grading/ that decide on none
+MOST_BROKEN = 20  # submissions in a row that break their worker, each alone: then it is not the submissions
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Planned:
 @cache
 def grader_version():
     """The package version and a hash of everything that decides on a mark."""
-    files = sorted(p for folder in ("checks", "hidden", "grading") for p in (ROOT / "autograder" / folder).rglob("*.py"))
+    files = sorted(p for folder in ("checks", "hidden", "grading") for p in (ROOT / "autograder" / folder).rglob("*.py")
+                   if p.stem not in NO_MARKS)
     return f"{version('autograder')}+{digest(*(p.read_bytes() for p in files))[:12]}"
 
 
@@ -187,6 +191,9 @@ def grade_assignment(assignment, folder=".", student=None, jobs=None, scheduler=
         book.write_grades(course, gradebook)
 
 
+_LOCKS = []  # open lock files; a forked worker must not hold them
+
+
 @contextlib.contextmanager
 def alone(course):
     """One run at a time in a course folder; the lock ends with the process that holds it."""
@@ -197,7 +204,11 @@ def alone(course):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CourseError(f"Another run is grading in {course}; wait until it ends.") from None
-        yield
+        _LOCKS.append(file)
+        try:
+            yield
+        finally:
+            _LOCKS.remove(file)
 
 
 @contextlib.contextmanager
@@ -231,12 +242,16 @@ def results_of(submit, todo, make):
     A worker that breaks takes along what others had in flight, so those are tried again at
     the end, one by one: the submission that breaks workers falls alone.
     """
-    lost = []
+    lost, broken = [], 0
     yield from _finished(submit, todo, make, WINDOW, lost)
     for planned, _ in lost:
         again = []
         yield from _finished(submit, [planned], make, 1, again)
         yield from ((planned, not_graded(planned, error)) for planned, error in again)
+        broken = broken + 1 if again else 0
+        if broken == MOST_BROKEN:
+            raise CourseError(f"{broken} submissions in a row ended their worker process, so the fault is not theirs "
+                              f"(the last: {reason(again[0][1])}). What was finished is kept; `autograder doctor` looks at the sandbox.")
 
 
 def _finished(submit, todo, make, window, lost):
@@ -256,9 +271,13 @@ def _finished(submit, todo, make, window, lost):
 
 
 def not_graded(planned, error, assignment=""):
-    reason = str(error) if isinstance(error, KeeperGone) else f"{type(error).__name__}: {error}"
     return Result(assignment, planned.student, NOT_GRADED,
-                  remarks=[f"Our fault, not the student's: {' '.join(reason.split())[:300]}. Run the command again."])
+                  remarks=[f"Our fault, not the student's: {reason(error)}. Run the command again."])
+
+
+def reason(error):
+    text = str(error) if isinstance(error, KeeperGone) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:300]
 
 
 # --- workers ------------------------------------------------------------------------------
@@ -279,15 +298,21 @@ def work(job, grader):
 
 @contextlib.contextmanager
 def local(jobs):
-    """A pool of processes on this machine; a broken pool is replaced."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    pools = []
+    """A pool of processes on this machine; a broken pool is replaced.
+
+    Workers are forks of this process, so its imports serve them all. Each has a keeper of its own,
+    and the keepers are forks of one, too.
+    """
+    context, pools = multiprocessing.get_context("fork"), []
+    turn = context.Value("i", 0)
+    nursery.prepare(jobs)
 
     def submit(job):
         if not pools or getattr(pools[-1], "_broken", False):
-            pools.append(concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin))
-        return pools[-1].submit(work, job, grader_identity())
+            pools.append(concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(turn,)))
+        future = pools[-1].submit(work, job, grader_identity())
+        nursery.give_away()
+        return future
 
     try:
         yield submit
@@ -295,16 +320,24 @@ def local(jobs):
         for pool in pools:
             _stop(pool)
         raise
+    finally:
+        nursery.end()
     for pool in pools:
         pool.shutdown(cancel_futures=True)
 
 
-def _begin():
-    """A worker of the local pool: an interrupt is the parent's business, and so is the end."""
+def _begin(turn):
+    """A worker of the local pool: an interrupt is the parent's business, and so are its end and its lock."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _SANDBOX.clear()
+    for lock in _LOCKS:
+        os.close(lock.fileno())
+    with turn.get_lock():
+        nursery.keep(turn.value)
+        turn.value += 1
 
 
 def _end_with_parent():

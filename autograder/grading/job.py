@@ -120,7 +120,7 @@ _SANDBOX = {}  # rung -> the process's own sandbox, started at the first job
 
 
 def sandbox(rung, limits):
-    if rung not in _SANDBOX or _SANDBOX[rung].process.poll() is not None:  # none yet, or its keeper was killed
+    if rung not in _SANDBOX or not _SANDBOX[rung].alive:  # none yet, or its keeper was killed
         register_chapters()
         _SANDBOX[rung] = Sandbox(rung, limits).__enter__()
     _SANDBOX[rung].limits = limits

@@ -10,7 +10,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 
@@ -20,7 +19,7 @@ import torch
 from autograder.checks.probe import Observation, Problem
 from autograder.grading.wire import MAX_BYTES, WireError, clean, decode
 
-from . import inside, keeper
+from . import inside, keeper, nursery
 
 ENDINGS = {
     "time": "took longer than the time limit",
@@ -63,19 +62,23 @@ class Sandbox:
 
     def __init__(self, rung, limits=None):
         self.rung, self.limits = rung, limits or Limits()
-        self.process = None
+        self.process, self.gone = None, False
 
     def __enter__(self):
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")}
-        self.process = subprocess.Popen([sys.executable, "-m", keeper.__name__, str(theirs.fileno())], env=env,
-                                        pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
-        theirs.close()
-        self.channel = ours
+        if nursery.READY:
+            self.channel = nursery.READY.pop()
+        else:
+            self.process, [self.channel] = nursery.start(1)
         return self
+
+    @property
+    def alive(self):
+        return not self.gone and (self.process is None or self.process.poll() is None)
 
     def __exit__(self, *_):
         self.channel.close()
+        if self.process is None:
+            return
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=10)
         if self.process.poll() is None:
@@ -95,6 +98,7 @@ class Sandbox:
             outward.seek(0)
             frames = outward.read()
         if not answer:
+            self.gone = True
             raise KeeperGone("the sandbox's keeper process ended")
         if frames.startswith(keeper.REFUSED):
             raise KeeperGone(f"the kernel refused: {clean(frames[len(keeper.REFUSED):300].decode(errors='replace'))}")

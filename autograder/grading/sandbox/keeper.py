@@ -37,7 +37,7 @@ REFUSED = b"REFUSED "
 RUNGS = ("namespaces", "landlock")
 GRACE_S = 2.0  # after which an alarm that was set in the child counts as ignored
 WATCH_S = 0.2
-OWN_USER = 2_000_000_000 + os.getpid()  # nobody else's number, so that jobs side by side share no limit
+FIRST_USER = 2_000_000_000  # plus the keeper's process id: nobody else's number, so that jobs side by side share no limit
 
 
 def warm_up():
@@ -154,7 +154,7 @@ def _child(job, payload, pipe, go, scratch):
         os.environ.clear()
         os.environ.update(HOME="/tmp", PATH="/usr/bin:/bin", MPLBACKEND="Agg", MPLCONFIGDIR=os.getcwd(), OMP_NUM_THREADS="1")
         isolation.limit_resources(cpu_s, job["processes"])
-        isolation.drop_privileges(OWN_USER)
+        isolation.drop_privileges(job["user"])
         isolation.die_with_parent()  # changing the user clears it
         isolation.seccomp(isolation.DENIED[rung])
     except OSError as refused:
@@ -190,16 +190,15 @@ def receive(channel):
         return b"", []
 
 
-def main(fd):
-    channel = socket.socket(fileno=fd)
-    warm_up()
-    group = Group()
+def serve(fd):
+    """Take jobs from the channel until its worker is gone."""
+    channel, group = socket.socket(fileno=fd), Group()
     try:
         while True:
             message, files = receive(channel)
             if not message:
                 break
-            ended, peak = run_job(json.loads(message), *files, group)
+            ended, peak = run_job(json.loads(message) | {"user": FIRST_USER + os.getpid()}, *files, group)
             for file in files:
                 os.close(file)
             with contextlib.suppress(BrokenPipeError):
@@ -208,6 +207,26 @@ def main(fd):
         group.remove()
 
 
-if __name__ == "__main__":
+def serve_each(fds):
+    """A keeper for each channel: forks of this process, which waits for them."""
+    for fd in fds:
+        if os.fork() == 0:
+            for other in set(fds) - {fd}:
+                os.close(other)
+            serve(fd)
+            os._exit(0)
+    for fd in fds:
+        os.close(fd)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def main(fds):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    main(int(sys.argv[1]))
+    warm_up()
+    serve(fds[0]) if len(fds) == 1 else serve_each(fds)
+
+
+if __name__ == "__main__":
+    main([int(fd) for fd in sys.argv[1:]])
