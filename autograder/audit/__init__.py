@@ -56,11 +56,10 @@ def limit(seconds):
 
 
 def references(stem):
-    """(namespace with all reference solutions of a chapter, exercise -> source)."""
-    sources = {c.exercise: unmarked(c.text) for c in read_chapter(stem).exercises}
-    namespace = {}
-    exec("import math\nimport numpy as np\nimport sympy as sp\nimport torch\nimport torch.nn.functional as F", namespace)
-    for source in sources.values():
+    """(namespace with a chapter's set-up and all its reference solutions, exercise -> source)."""
+    chapter, namespace = read_chapter(stem), {}
+    sources = {c.exercise: unmarked(c.text) for c in chapter.exercises}
+    for source in [c.text for c in chapter.cells if c.role == "setup"] + list(sources.values()):
         exec(source, namespace)
     return namespace, sources
 

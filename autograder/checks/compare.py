@@ -56,7 +56,7 @@ def _float64(value):
 def _compare_values(part, got, want, allowed):
     bad_number = torch.isnan(got) & ~torch.isnan(want)
     if bad_number.any():
-        return f"{part} holds {int(bad_number.sum())} NaN of {got.numel()}, the first at {_index(bad_number)}"
+        return f"{part} holds {int(bad_number.sum())} NaN of {got.numel()}, the first at {_index(bad_number)}" if got.shape else f"{part} is NaN"
     same = (got == want) | ((got - want).abs() <= allowed) | (torch.isnan(got) & torch.isnan(want))
     if same.all():
         return None
