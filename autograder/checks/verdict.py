@@ -81,7 +81,7 @@ def judge(exercise, observations, cases, seed, shown=True):
     case, seen = cases[gap.case], observations[min(gap.case, len(observations) - 1)]
     tried = "a hidden case" if not shown else describe(trial.seen_inputs(gap.case)) + (f"; {case.note}" if case.note else "")
     before = f" The {gap.case} cases before it pass." if gap.case > 1 and gap == trial.gaps[0] else ""
-    text = gap.text if shown or gap.part else _without_numbers(gap.text)
+    text = (gap.text if shown or gap.part else _without_numbers(gap.text)).removesuffix(".")
     return Finding(
         exercise.name, FAILED, f"{text}.{before}", tried, cause.name if cause else "",
         cause.message if cause else NOTES.get(gap.part.split(": ")[-1], ""),
@@ -96,7 +96,7 @@ def _without_numbers(text):
 
 def _not_callable(exercise, seen, shown):
     status = {"unsolved": UNSOLVED, "needs": NOT_JUDGED}.get(seen.problem.kind, FAILED)
-    return Finding(exercise.name, status, seen.problem.text + ".", read=exercise.read if status == FAILED else "",
+    return Finding(exercise.name, status, seen.problem.text.removesuffix(".") + ".", read=exercise.read if status == FAILED else "",
                    printed=seen.printed if shown else "")
 
 
