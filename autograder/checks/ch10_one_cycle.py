@@ -1099,7 +1099,7 @@ def recipe(g, network, optimizer, lr_min, lr_max, n):
 
 @range_test.case(note="batch norm in training mode; the optimizer has been used, and gradients of an earlier pass are left")
 def used_momentum(g):
-    return recipe(g, batch_norm_network, momentum_in_use, 0.05, 100.0, 7)
+    return recipe(g, batch_norm_network, momentum_in_use, 0.05, 1000.0, 7)
 
 
 @range_test.case(note="a frozen weight, and batch norm held in evaluation mode; Adam has been used")

@@ -99,10 +99,14 @@ def _state(tensor):
 def _changes(name, before, after):
     """What the call did to one of its inputs, in words; nothing for a pure function."""
     (value, required, grad), (value_now, required_now, grad_now) = before, after
-    same_grad = (grad is None) == (grad_now is None) and (grad is None or torch.equal(grad, grad_now))
-    same_value = value.shape == value_now.shape and torch.equal(value, value_now)
-    return [name] * (not same_value) + [f"{name}.requires_grad"] * (required != required_now) + \
+    same_grad = (grad is None) == (grad_now is None) and (grad is None or _same(grad, grad_now))
+    return [name] * (not _same(value, value_now)) + [f"{name}.requires_grad"] * (required != required_now) + \
         [f"{name}.grad"] * (not same_grad)
+
+
+def _same(a, b):
+    """Equal in shape and entries; NaN equals NaN."""
+    return a.shape == b.shape and bool(((a == b) | (a != a) & (b != b)).all())
 
 
 def plain(value):
