@@ -22,4 +22,12 @@ REASONS: dict[str, dict[str, str]] = {
         "line 15: 0 -> -1": "which factor is negative is free",
         "line 15: beta < 0 -> beta <= 0": "0 and -0 are equal",
     },
+    "unscale_and_clip": {
+        "line 20: norm + 1e-06 -> norm - 1e-06": "PyTorch adds 1e-6 to the norm, so 1e-5 either way is allowed",
+        "line 20: norm + 1e-06 -> norm": "PyTorch adds 1e-6 to the norm, so 1e-5 either way is allowed",
+        "line 20: 1e-06 -> 2e-06": "PyTorch adds 1e-6 to the norm, so 1e-5 either way is allowed",
+    },
+    "choose_amp": {
+        "line 13: 0 -> -1": "a minor version is never negative",
+    },
 }
