@@ -5,6 +5,7 @@ the student's own set-up, solutions and functions on the check's inputs; nothing
 sent or judged.
 """
 
+import io
 import json
 import os
 import statistics
@@ -14,7 +15,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import cloudpickle
 import nbformat
 
 from autograder.checks import find
@@ -22,8 +22,9 @@ from autograder.grading.course import api, init
 from autograder.grading.demo import handed_in
 from autograder.grading.engine import grade_assignment, seed_of
 from autograder.grading.job import Job, grade, read_assignment, register_chapters
-from autograder.grading.sandbox.client import Limits, dumps
+from autograder.grading.sandbox.client import Limits, payload_of
 from autograder.grading.sandbox.doctor import choose_rung
+from autograder.grading.sandbox.nursery import environment
 from autograder.hidden import hidden_cases
 from autograder.publish import editions
 from autograder.publish.source import read_chapter
@@ -118,7 +119,7 @@ class Floor:
 
     def __enter__(self):
         register_chapters()
-        self.process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([sys.executable, "-m", __name__], env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return self
 
     def __exit__(self, *_):
@@ -129,7 +130,7 @@ class Floor:
         assignment = read_assignment(job.release, job.source)
         solutions = [(c.id, c.source) for c in nbformat.reads(job.data.decode(), as_version=4).cells if c.metadata.get("nbgrader", {}).get("solution")]
         exercises = [(e.subject(), e.prepare(e.cases + hidden_cases(e.name), job.seed)) for e in map(find, assignment.names)]
-        payload = dumps({"cells": assignment.setup + solutions, "exercises": exercises, "tests": [], **vars(Limits())})
+        payload = payload_of(assignment.setup + solutions, exercises, [])
         self.process.stdin.write(len(payload).to_bytes(8, "big") + payload)
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
@@ -148,7 +149,7 @@ def serve_floor():
         pid = os.fork()
         if pid == 0:
             try:
-                inside.run(cloudpickle.loads(payload), nowhere)
+                inside.run(inside.content_of(io.BytesIO(payload)) | vars(Limits()), nowhere)
             finally:
                 os._exit(0)
         os.waitpid(pid, 0)

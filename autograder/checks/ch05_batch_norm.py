@@ -1172,7 +1172,7 @@ def randomness(fn, inputs):
 
 
 def from_global(fn, inputs, seed):
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     return fn(**{**inputs, "generator": None})
 
 
@@ -1268,11 +1268,10 @@ def scales_ignored(acts, generator, mean_scale, log_gain_scale):
 
 
 def knock_out(g, rows, columns, mean_scale, log_gain_scale, dtype=F64):
-    """Columns with the same generous spread of entries, in any order, so that fits are well conditioned."""
-    ladder = torch.linspace(-1, 1, rows, dtype=dtype)[:, None]  # (N, 1)
-    order = torch.rand(rows, columns, generator=g).argsort(0)
-    rungs = ladder.expand(-1, columns).gather(0, order)  # (N, D)
-    acts = rungs * positive(g, columns, dtype=dtype) + normal(g, columns, dtype=dtype)
+    """Columns with the same generous spread of entries, up or down, so that fits are well conditioned."""
+    ladder = torch.linspace(-1, 1, rows, dtype=dtype)[torch.randperm(rows, generator=g), None]  # (N, 1)
+    slope = positive(g, columns, dtype=dtype) * normal(g, columns, dtype=dtype).sign()
+    acts = ladder * slope + normal(g, columns, dtype=dtype)  # (N, D)
     seed = int(torch.randint(2**31, (), generator=g))
     return dict(acts=acts, generator=torch.Generator().manual_seed(seed), mean_scale=mean_scale,
                 log_gain_scale=log_gain_scale)

@@ -115,4 +115,4 @@ class Exercise:
             return None
 
     def observe_function(self, fn, case, inputs):
-        return (case.probe or self.probe)(Caller(self.subject(), fn), inputs)
+        return (case.probe or self.probe)(Caller(self.subject(), fn, watch=False), inputs)

@@ -71,21 +71,7 @@ def judge(exercise, observations, cases, seed, shown=True):
     Returns:
         A `Finding`.
     """
-    for seen in observations:
-        if seen.problem and seen.problem.kind != "raised":
-            return _not_callable(exercise, seen, shown)
-    trial = Trial(exercise, observations, cases, seed)
-    if not trial.gaps:
-        return Finding(exercise.name, PASSED, f"{len(cases)} of {len(cases)} cases pass.")
-    cause, gap = trial.cause()
-    case, seen = cases[gap.case], observations[min(gap.case, len(observations) - 1)]
-    tried = "a hidden case" if not shown else describe(trial.seen_inputs(gap.case)) + (f"; {case.note}" if case.note else "")
-    before = f" The {gap.case} cases before it pass." if gap.case > 1 and gap == trial.gaps[0] else ""
-    text = (gap.text if shown or gap.part else _without_numbers(gap.text)).removesuffix(".")
-    return Finding(
-        exercise.name, FAILED, f"{text}.{before}", tried, cause.name if cause else "",
-        cause.message if cause else NOTES.get(gap.part.split(": ")[-1], ""),
-        cause.read if cause else exercise.read, seen.printed if shown else "")
+    return Trial(exercise, cases, seed).judge(observations, shown)
 
 
 def _without_numbers(text):
@@ -101,11 +87,32 @@ def _not_callable(exercise, seen, shown):
 
 
 class Trial:
-    """One exercise's observations beside what the oracle and the misconceptions return."""
+    """What the oracle and the misconceptions return on one exercise's cases, for observations to be compared with.
 
-    def __init__(self, exercise, observations, cases, seed):
-        self.exercise, self.observations, self.cases, self.seed = exercise, observations, cases, seed
-        self.beliefs, self.drawn = {}, {}
+    drawn: the inputs of the cases, where they are at hand and no function was given them.
+    """
+
+    def __init__(self, exercise, cases, seed, drawn=()):
+        self.exercise, self.cases, self.seed = exercise, cases, seed
+        self.beliefs, self.drawn = {}, dict(enumerate(drawn))
+
+    def judge(self, observations, shown=True):
+        """A `Finding` on one observation per case."""
+        self.observations = observations
+        for seen in observations:
+            if seen.problem and seen.problem.kind != "raised":
+                return _not_callable(self.exercise, seen, shown)
+        if not self.gaps:
+            return Finding(self.exercise.name, PASSED, f"{len(self.cases)} of {len(self.cases)} cases pass.")
+        cause, gap = self.cause()
+        case, seen = self.cases[gap.case], observations[min(gap.case, len(observations) - 1)]
+        tried = "a hidden case" if not shown else describe(self.seen_inputs(gap.case)) + (f"; {case.note}" if case.note else "")
+        before = f" The {gap.case} cases before it pass." if gap.case > 1 and gap == self.gaps[0] else ""
+        text = (gap.text if shown or gap.part else _without_numbers(gap.text)).removesuffix(".")
+        return Finding(
+            self.exercise.name, FAILED, f"{text}.{before}", tried, cause.name if cause else "",
+            cause.message if cause else NOTES.get(gap.part.split(": ")[-1], ""),
+            cause.read if cause else self.exercise.read, seen.printed if shown else "")
 
     def inputs(self, index):
         """Fresh inputs of a case: nothing that ran before can have changed them."""

@@ -19,7 +19,7 @@ import autograder.checks
 import autograder.hidden
 from autograder.checks import UnknownExercise, find
 from autograder.checks.render import html, text
-from autograder.checks.verdict import FAILED, Finding, judge
+from autograder.checks.verdict import FAILED, Finding, Trial
 from autograder.hidden import hidden_cases
 from autograder.publish.editions import check_id
 
@@ -149,10 +149,12 @@ def grade(job):
     cells = assignment.setup + [(c.id, runnable(c.source)) for c in notebook.cells if c.id in solutions]
     exercises = {name: find(name) for name in assignment.names}
     cases = {name: e.cases + hidden_cases(name) for name, e in exercises.items()}
-    prepared = [(e.subject(), e.prepare(cases[name], job.seed)) for name, e in exercises.items()]
+    prepared = {name: e.prepare(cases[name], job.seed) for name, e in exercises.items()}
+    trials = {name: Trial(e, cases[name], job.seed, [inputs for _, inputs in prepared[name]]) for name, e in exercises.items()}
     tests = [(grade_id, runnable(source)) for grade_id, source in assignment.tests]
-    seen = sandbox(job.rung, job.limits).run(cells, prepared, tests)
-    findings = {name: _judged(e, seen.observations.get(name), cases[name], job.seed) for name, e in exercises.items()}
+    seen = sandbox(job.rung, job.limits).run(
+        cells, [(e.subject(), prepared[name]) for name, e in exercises.items()], tests, meanwhile=lambda: [t.expected for t in trials.values()])
+    findings = {name: _judged(trial, seen.observations.get(name)) for name, trial in trials.items()}
     scores = {check_id(n): [assignment.points[check_id(n)] * f.passed, assignment.points[check_id(n)]] for n, f in findings.items()}
     scores |= {i: [test_score(seen.tests.get(i, "was not run"), assignment.points[i]), assignment.points[i]] for i, _ in tests}
     return Result(
@@ -162,13 +164,13 @@ def grade(job):
         seen.peak_bytes, job.seed)
 
 
-def _judged(exercise, observations, cases, seed):
+def _judged(trial, observations):
     if not observations:
-        return Finding(exercise.name, FAILED, "sent nothing back.")
+        return Finding(trial.exercise.name, FAILED, "sent nothing back.")
     try:
-        return judge(exercise, observations, cases, seed, shown=False)
+        return trial.judge(observations, shown=False)
     except Exception as error:  # values no honest function returns; the judge must not fall over them
-        return Finding(exercise.name, FAILED, f"what came back cannot be judged ({type(error).__name__}).")
+        return Finding(trial.exercise.name, FAILED, f"what came back cannot be judged ({type(error).__name__}).")
 
 
 def test_score(outcome, points):

@@ -5,6 +5,7 @@ a child inherits the keeper's memory, and finds nothing of earlier submissions t
 """
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -85,13 +86,15 @@ class Sandbox:
             self.process.kill()
             self.process.wait()
 
-    def once(self, cells, exercises, tests, wall_s):
+    def once(self, cells, exercises, tests, wall_s, meanwhile):
         """One forked child: (frames as bytes, how it ended, peak memory)."""
-        payload = dumps({"cells": cells, "exercises": exercises, "tests": tests})
+        payload = payload_of(cells, exercises, tests)
         job = vars(self.limits) | {"rung": self.rung, "wall_s": wall_s}
         with memory_file(payload) as inward, memory_file() as outward:
             try:
                 socket.send_fds(self.channel, [json.dumps(job).encode()], [inward.fileno(), outward.fileno()])
+                with contextlib.suppress(Exception):  # the answer must be taken from the channel, whatever happens here
+                    meanwhile()
                 answer = self.channel.recv(keeper.MESSAGE_BYTES)
             except OSError:
                 answer = b""
@@ -105,13 +108,14 @@ class Sandbox:
         answer = json.loads(answer)
         return frames, answer["ended"], answer["peak"]
 
-    def run(self, cells, exercises, tests=()):
+    def run(self, cells, exercises, tests=(), meanwhile=lambda: None):
         """Run a submission; where a limit stops it, run the rest again without the part that did.
 
         Args:
             cells: [(name, source)] in order: set-up, then solutions.
             exercises: [(Subject, [(probe, inputs)])].
             tests: [(grade id, source)] hand-written tests, run last and not isolated.
+            meanwhile: called while the submission runs.
         Returns:
             `Seen`.
         """
@@ -121,7 +125,7 @@ class Sandbox:
         for _ in range(RESTARTS + 1):
             left = [e for e in exercises if e[0].name not in seen.observations]
             known = {("cell", c) for c, _ in cells} | {("exercise", s.name) for s, _ in left} | {("test", t) for t, _ in tests}
-            frames, ended, peak = self.once(cells, left, tests, max(until - time.monotonic(), 1.0))
+            frames, ended, peak = self.once(cells, left, tests, max(until - time.monotonic(), 1.0), meanwhile)
             seen.peak_bytes = max(seen.peak_bytes, peak)
             kind, name = read_frames(frames, seen, known) or ("cell", "set-up")
             if ended == "end":
@@ -148,9 +152,17 @@ class Pickler(cloudpickle.Pickler):
     """Writes a tensor's memory as it is; torch's own way packs each into a file format, and takes ten times as long."""
 
     def reducer_override(self, obj):
+        if type(obj) is torch.Tensor and is_plain(obj):
+            return inside.tensor, (obj.dtype, tuple(obj.shape), obj.requires_grad, bytes_of(obj.untyped_storage()))
         if isinstance(obj, torch.storage.TypedStorage):
             return inside.typed_storage, (obj.dtype, bytes_of(obj._untyped_storage))
         return super().reducer_override(obj)
+
+
+def is_plain(tensor):
+    """True for a leaf on the CPU that fills its memory in order."""
+    return (tensor.device.type == "cpu" and tensor.layout is torch.strided and tensor.is_contiguous() and tensor.is_leaf and tensor.grad is None
+            and not tensor.is_conj() and not tensor.is_neg() and tensor.untyped_storage().nbytes() == tensor.numel() * tensor.itemsize)
 
 
 def bytes_of(storage):
@@ -161,6 +173,17 @@ def dumps(content):
     file = io.BytesIO()
     Pickler(file).dump(content)
     return file.getbuffer()
+
+
+def payload_of(cells, exercises, tests):
+    """What `inside.content_of` reads. The probes are the same for every submission, and slow to write."""
+    packed = [(subject, pickled(tuple(probe for probe, _ in prepared)), [inputs for _, inputs in prepared]) for subject, prepared in exercises]
+    return dumps({"cells": cells, "exercises": packed, "tests": tests})
+
+
+@functools.lru_cache
+def pickled(probes):
+    return bytes(dumps(probes))
 
 
 @contextlib.contextmanager

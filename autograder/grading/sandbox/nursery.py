@@ -12,17 +12,21 @@ import sys
 
 KEEPER = "autograder.grading.sandbox.keeper"
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+HUGE_PAGES = {"PYTHONMALLOC": "malloc", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # of 300 MB: a fork takes 1 ms instead of 10
 
 READY: list[socket.socket] = []  # channels to keepers that nobody uses yet
 _PROCESSES: list[subprocess.Popen] = []
+
+
+def environment():
+    return {k: v for k, v in os.environ.items() if k in KEPT_VARIABLES} | HUGE_PAGES
 
 
 def start(count):
     """(process, channels) of `count` keepers; where it is one, the process is the keeper itself."""
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(count)]
     theirs = [end.fileno() for _, end in pairs]
-    env = {k: v for k, v in os.environ.items() if k in KEPT_VARIABLES}
-    process = subprocess.Popen([sys.executable, "-m", KEEPER, *map(str, theirs)], env=env, pass_fds=theirs, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", KEEPER, *map(str, theirs)], env=environment(), pass_fds=theirs, stdin=subprocess.DEVNULL)
     for _, end in pairs:
         end.close()
     return process, [ours for ours, _ in pairs]
