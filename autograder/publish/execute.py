@@ -27,19 +27,24 @@ class ChapterFailed(RuntimeError):
     """A solved chapter does not run, or fails its own checks; the text says where."""
 
 
-def environment():
-    """What a run depends on beside its own code: package versions and the checks' source."""
-    digest = hashlib.sha256()
-    for folder in ("checks", "notebook"):
-        for path in sorted((ROOT / "autograder" / folder).glob("*.py")):
-            digest.update(path.read_bytes())
+def environment(code):
+    """What a run of `code` depends on beside itself: package versions, the checks, and the labs' results where it draws them."""
+    read = [*_files("autograder/checks/*.py"), *_files("autograder/notebook/*.py")]
+    if "autograder.labs" in code:
+        read += [*_files("autograder/labs/*.py"), *_files("book/results/*.json")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in read))
     return ", ".join(f"{p} {version(p)}" for p in PACKAGES) + f", checks {digest.hexdigest()[:12]}"
+
+
+def _files(pattern):
+    return sorted(ROOT.glob(pattern))
 
 
 def executed(stem):
     """The executed solved edition of a chapter, from the cache where nothing changed."""
     notebook = editions.solved(read_chapter(stem))
-    notebook.cells.insert(0, new_code_cell(f"# {environment()}", id="environment"))
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    notebook.cells.insert(0, new_code_cell(f"# {environment(code)}", id="environment"))
     cache = get_cache(str(CACHE))
     try:
         return cache.merge_match_into_notebook(notebook)[1]
