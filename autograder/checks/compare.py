@@ -32,7 +32,7 @@ def _numeric(value):
 def compare(part, got, want, allowed, strict):
     """None where `got` equals `want`, else one sentence: where, got, expected, how many, tolerance."""
     if not _numeric(want):
-        return None if got == want and type(got) is type(want) else f"{part} is {got!r}, expected {want!r}"
+        return None if got == want and type(got) is type(want) else f"{part} is {_said(got)}, expected {want!r}"
     if isinstance(got, list):
         if strict:
             return f"{part} is a list, expected {_kind(want)}"
@@ -104,6 +104,11 @@ def _shape(value):
 
 def _dtype(value):
     return str(value.dtype).removeprefix("torch.")
+
+
+def _said(value):
+    """A value in words; whole tensors are too much of it."""
+    return "another one" if isinstance(value, list) and any(isinstance(v, torch.Tensor) for v in value) else repr(value)
 
 
 def _kind(value):

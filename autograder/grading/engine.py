@@ -40,7 +40,7 @@ WINDOW = 64  # jobs in flight, so that memory stays bounded
 DASK_RETRIES = 2  # of a job whose machine was lost
 LONGEST_NAME = 200  # bytes; a file system allows 255 with everything that is added
 PACKAGES = ("torch", "numpy", "sympy")
-NO_MARKS = ("report", "report_page", "progress", "demo")  # modules of grading/ that decide on none
+NO_MARKS = ("report", "report_page", "progress", "demo", "leaderboard")  # modules of grading/ that decide on none
 MOST_BROKEN = 20  # submissions in a row that break their worker, each alone: then it is not the submissions
 
 
@@ -123,10 +123,10 @@ def read_bytes(path):
             data = file.read(LARGEST_SUBMISSION_BYTES + 1)
     except OSError as error:
         return b"", (f"The file cannot be read: {error.strerror}.",)
-    return _unzipped(data) if path.suffix.lower() == ".zip" else (data, ())
+    return unzipped(data) if path.suffix.lower() == ".zip" else (data, ())
 
 
-def _unzipped(data):
+def unzipped(data):
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             inner = [i for i in archive.infolist() if i.filename.lower().endswith(".ipynb") and "__MACOSX" not in i.filename
