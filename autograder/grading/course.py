@@ -30,7 +30,7 @@ warnings.simplefilter("ignore", SAWarning)  # nbgrader's own models, under SQLAl
 
 CONFIG = ROOT / "nbgrader_config.py"
 # Names of columns in rosters of nbgrader, Canvas and Moodle; the first that holds anything is taken.
-ROSTER_COLUMNS = {"id": ("student_id", "sis user id", "id number", "id", "sis login id", "username"),
+ROSTER_COLUMNS = {"id": ("student_id", "sis user id", "id number", "id", "sis login id", "username", "email address", "email"),
                   "first_name": ("first_name", "first name", "firstname"),
                   "last_name": ("last_name", "last name", "surname", "lastname"),
                   "email": ("email", "email address", "e-mail")}
@@ -61,13 +61,14 @@ def open_course(folder):
     return course
 
 
-def init(folder, roster=None, chapters=None):
+def init(folder, roster=None, chapters=None, settle=None):
     """Make a course folder: source, release, configuration, grade book, roster. All of it, or nothing.
 
     Args:
         folder: a path that does not exist or is empty.
         roster: a CSV, see `read_roster`.
         chapters: stems of the chapters; all of them where None.
+        settle: called with the course folder at the end; what it raises undoes everything.
     Returns:
         The assignments made.
     Raises:
@@ -79,7 +80,10 @@ def init(folder, roster=None, chapters=None):
     students = read_roster(roster) if roster else []
     try:
         course.mkdir(parents=True, exist_ok=True)
-        return _fill(course, students, chapters)
+        stems = _fill(course, students, chapters)
+        if settle:
+            settle(course)
+        return stems
     except BaseException as error:
         shutil.rmtree(course, ignore_errors=True)
         if isinstance(error, OSError):
@@ -103,7 +107,15 @@ def _fill(course, students, chapters):
 
 
 def read_roster(path):
-    """Students from a CSV with an id column, such as Canvas and Moodle export; raises CourseError naming the line."""
+    """Students from a CSV with an id column, such as Canvas and Moodle export; raises CourseError naming every bad line."""
+    rows, columns = roster_rows(path)
+    students = [_split_name(row, {key: row.get(name, "") for key, name in columns.items()}) for _, row in rows]
+    _refuse_bad_ids(path, [(line, student["id"]) for (line, _), student in zip(rows, students)])
+    return students
+
+
+def roster_rows(path):
+    """([(line number, {column in small letters: text})], {what nbgrader keeps: the column that holds it}) of a roster."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -112,15 +124,16 @@ def read_roster(path):
         raise CourseError(f"The roster {path} is not UTF-8; save it as CSV in UTF-8.") from None
     first = text.split("\n", 1)[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    rows = [(reader.line_num, _cleaned(row)) for row in reader]
+    try:
+        rows = [(reader.line_num, _cleaned(row)) for row in reader]
+    except csv.Error as error:
+        raise CourseError(f"The roster {path}, line {reader.line_num}: it is no CSV ({error}).") from None
     rows = [(line, row) for line, row in rows if row.get("student") not in NO_STUDENTS]
     columns = _columns([row for _, row in rows])
     if "id" not in columns:
         raise CourseError(f"The roster {path} has no id column with students in it; its first line must name one, "
                           "for example: id,first_name,last_name,email")
-    students = [_split_name(row, {key: row[name] for key, name in columns.items()}) for _, row in rows]
-    _refuse_bad_ids(path, [(line, student["id"]) for (line, _), student in zip(rows, students)])
-    return students
+    return rows, columns
 
 
 def _cleaned(row):
@@ -140,14 +153,16 @@ def _split_name(row, student):
 
 
 def _refuse_bad_ids(path, ids):
-    seen = set()
+    seen, problems = {}, []
     for line, student in ids:
         if not student or "/" in student or student.startswith(".") or not student.isprintable():
-            raise CourseError(f"The roster {path}, line {line}: {student!r} is no student id "
-                              "(it names a folder: not empty, no '/', no leading '.').")
-        if student in seen:
-            raise CourseError(f"The roster {path}, line {line}: {student!r} stands twice.")
-        seen.add(student)
+            problems.append(f"The roster {path}, line {line}: {student!r} is no student id "
+                            "(it names a folder: not empty, no '/', no leading '.').")
+        elif student in seen:
+            problems.append(f"The roster {path}, line {line}: {student!r} stands twice (first in line {seen[student]}).")
+        seen.setdefault(student, line)
+    if problems:
+        raise CourseError("\n".join(problems))
 
 
 def assignments(course):
