@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: course test bench audit site notebooks setup clean
+.PHONY: course test test-colab bench audit site notebooks setup clean
 
 course: setup
 	$(BIN)/autograder notebooks
@@ -19,6 +19,11 @@ course: setup
 test: setup
 	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test,cluster]'
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Colab's versions in _build/colab: 5 GB once, then every notebook runs there.
+test-colab: setup
+	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test,cluster]'
+	$(BIN)/python -m pytest -m colab -rs tests/test_colab.py
 
 bench: setup
 	$(BIN)/autograder bench

@@ -11,7 +11,8 @@ from autograder.publish.source import ROOT
 
 MAY_IMPORT = {
     "checks": set(), "notebook": {"checks"}, "hidden": {"checks"}, "bank": set(), "publish": {"checks", "notebook"},
-    "grading": {"checks", "hidden", "publish", "bank"}, "audit": {"checks", "hidden", "bank", "publish", "grading"},
+    "grading": {"checks", "hidden", "publish", "bank"}, "delivery": {"checks", "publish", "grading", "bank"}, "audit": {"checks", "hidden", "bank", "publish", "grading"},
+    "labs": set(),
 }
 
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urldefrag
 
 import pytest
 
+from autograder.publish import editions
 from autograder.publish.source import stems
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -76,7 +77,7 @@ def test_every_image_says_what_is_seen(pages):
 @pytest.mark.parametrize("stem", stems())
 def test_a_chapter_has_colab_download_and_full_screen_buttons(site, stem):
     text = (site / "notebooks" / f"{stem}.html").read_text()
-    assert f"/notebooks/{stem}.ipynb" in text and "colab.research.google.com/github/" in text
+    assert editions.colab_address(stem) in text
     assert f"_sources/notebooks/{stem}.ipynb" in text and "btn-fullscreen-button" in text
 
 

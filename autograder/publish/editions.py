@@ -28,6 +28,17 @@ from autograder.hidden import grade
 grade("{name}", {name})
 ### END HIDDEN TESTS"""
 
+COLAB = "https://colab.research.google.com"
+GPU = "T4"  # what the GPU labs ask Colab for
+GPU_LABS = {"11_mixed_precision", "13_capstone"}
+NAME_GPU = f"""
+
+    import torch
+    if torch.cuda.is_available():
+        print("GPU:", torch.cuda.get_device_name(), "with compute capability %d.%d" % torch.cuda.get_device_capability())
+    else:
+        print("No GPU. For the lab choose one under Runtime, Change runtime type: {GPU} GPU.")"""
+
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 
@@ -56,15 +67,11 @@ def solved(chapter):
 
 
 def student(chapter):
-    notebook = _notebook(chapter, solution=stub, markdown=lower, needs=True)
-    notebook.cells.insert(1, _colab())
-    return notebook
+    return _for_colab(_notebook(chapter, solution=stub, markdown=lower, needs=True), chapter.stem)
 
 
 def grader(chapter):
-    notebook = _notebook(chapter, solution=str, markdown=lower, needs=True, hidden=True)
-    notebook.cells.insert(1, _colab())
-    return notebook
+    return _for_colab(_notebook(chapter, solution=str, markdown=lower, needs=True, hidden=True), chapter.stem)
 
 
 def page(chapter, executed):
@@ -150,9 +157,25 @@ def repository():
     return config["url"], config["branch"]
 
 
-def _colab():
+def colab_address(stem):
+    """Where Colab opens a chapter's released notebook."""
+    url, branch = repository()
+    return f"{COLAB}/github/{url.removeprefix('https://github.com/')}/blob/{branch}/notebooks/{stem}.ipynb"
+
+
+def _for_colab(notebook, stem):
+    """Add the badge, the cell that installs the checks, and the wish for a GPU where the chapter has a GPU lab."""
+    badge = f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({colab_address(stem)})"
+    notebook.cells.insert(0, new_markdown_cell(badge, id="badge", metadata={"id": "badge"}))
+    notebook.cells.insert(2, new_code_cell(_install(stem), id="colab", metadata={"id": "colab", "role": "setup"}))
+    if stem in GPU_LABS:
+        notebook.metadata |= {"accelerator": "GPU", "colab": {"gpuType": GPU}}
+    return notebook
+
+
+def _install(stem):
     url, branch = repository()
     text = ("# On Colab this installs the course's checks; elsewhere it does nothing.\n"
             'import sys\n\nif "google.colab" in sys.modules:\n'
             f"    %pip install --quiet --no-deps git+{url}@{branch}")
-    return new_code_cell(text, id="colab", metadata={"id": "colab", "role": "setup"})
+    return text + NAME_GPU if stem in GPU_LABS else text
