@@ -79,6 +79,7 @@ def _children_cpu_s():
 
 def execute_all(stems, jobs=2):
     """Executed notebooks of all chapters by stem, run side by side."""
+    get_cache(str(CACHE)).db  # made here: two processes that make it at once collide
     with ProcessPoolExecutor(max_workers=min(jobs, len(stems))) as pool:
         texts = pool.map(_executed_json, stems)
         return {stem: nbformat.reads(text, as_version=4) for stem, text in zip(stems, texts)}
