@@ -8,7 +8,7 @@ import pytest
 from nbclient import NotebookClient
 
 from autograder.checks import exercises
-from autograder.publish import editions
+from autograder.publish import editions, execute
 from autograder.publish.plain import lower
 from autograder.publish.source import ROOT, SourceError, read_chapter, stems
 from autograder.publish.write import NOTEBOOKS, write_students
@@ -142,3 +142,9 @@ def test_the_configuration_names_one_repository():
     url, branch = editions.repository()
     assert url.startswith("https://") and branch
     assert f"git+{url}@{branch}" in (ROOT / "notebooks" / f"{CHAPTERS[0]}.ipynb").read_text()
+
+
+def test_an_unchanged_chapter_is_not_run_again(executed, monkeypatch):
+    monkeypatch.setattr(execute, "run", lambda stem, notebook: pytest.fail(f"{stem} was run again"))
+    for stem, notebook in executed.items():
+        assert execute.executed(stem).cells[-1].source == notebook.cells[-1].source

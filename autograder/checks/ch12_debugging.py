@@ -654,7 +654,7 @@ def part_of_the_gradients(network, dtype, seed):
 
 
 def frozen_part(network, dtype, seed):
-    """The last layer is frozen and has no gradient; the first has one from before it was frozen."""
+    """The last layer's weight is frozen and has no gradient."""
     model = with_gradients(network, dtype, seed)
     model[-1].weight.requires_grad_(False).grad = None
     return model
@@ -1251,8 +1251,7 @@ def uniform_in_value(low, high, n, generator):
 
 
 @log_uniform.misconception(
-    "The width of the range is added to its lower end in the wrong place: high should be the end, not the length, of "
-    "the exponent's range.")
+    "The exponent starts at ln low and has the length ln high. But ln high is where it should end.")
 def end_for_length(low, high, n, generator):
     return torch.exp(math.log(low) + math.log(high) * torch.rand(n, generator=generator, dtype=F64)).to(F32)
 
@@ -3357,7 +3356,7 @@ def rest_left_out(model, lr, wd):
     return torch.optim.AdamW(decaying, lr=lr, weight_decay=wd)
 
 
-@prepares("Nothing decays, or with another rate than wd.")
+@prepares("Nothing decays: wd has no effect.")
 def nothing_decays(model, lr, wd):
     return torch.optim.Adam(model.parameters(), lr=lr)
 

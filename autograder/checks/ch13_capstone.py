@@ -131,8 +131,8 @@ def absolute_value_at_the_end(confidence, right, place, bins):
     return (confidence - right).mean().abs()
 
 
-@believed_error("The absolute value is taken example by example. One example is right or wrong, so its gap is never 0; only the mean of a "
-                "bin can agree with its accuracy.")
+@believed_error("The absolute value is taken example by example. One example is right or wrong, so its gap is 0 only where it is right "
+                "and certain; the mean of a bin can agree with its accuracy.")
 def one_example_a_bin(confidence, right, place, bins):
     return (confidence - right).abs().mean()
 

@@ -60,7 +60,8 @@ def run(stem, notebook):
     env.pop("MPLBACKEND", None)  # the kernel's own backend draws into the notebook
     began, used = time.perf_counter(), _children_cpu_s()
     try:
-        NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", extra_arguments=QUIET).execute(env=env)
+        NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", extra_arguments=QUIET,
+                       record_timing=False).execute(env=env)  # times in the cells would be part of the cache's key
     except CellExecutionError as error:
         raise ChapterFailed(f"{stem} stops with an error:\n{error}") from None
     for cell in notebook.cells:
