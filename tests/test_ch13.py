@@ -103,7 +103,7 @@ def test_ten_times_the_budget_is_not_needed_for_a_point(reference):
 
 def test_the_same_work_gets_the_same_mark_again(reference):
     first, second = (observed("train", reference["train"]) for _ in range(2))
-    assert torch.equal(first[1].parts[checks.WEIGHTS][0], second[1].parts[WEIGHTS][0])
+    assert torch.equal(first[1].parts[checks.WEIGHTS][0], second[1].parts[checks.WEIGHTS][0])
 
 
 # --- what stays with the verdict ----------------------------------------------------------

@@ -320,10 +320,11 @@ def local(jobs):
         for pool in pools:
             _stop(pool)
         raise
+    else:
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
     finally:
         nursery.end()
-    for pool in pools:
-        pool.shutdown(cancel_futures=True)
 
 
 def _begin(turn):
