@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.notebook.claims import MIME as CLAIM
 
+from .explorables import mounted
 from .plain import lower
 from .source import BEGIN, END, ROOT
 
@@ -81,7 +82,7 @@ def page(chapter, executed):
         chapter: the source.
         executed: the executed solved edition, whose outputs are kept.
     """
-    return _with_outputs(_notebook(chapter, solution=stub, markdown=str, site=True), executed)
+    return _with_outputs(_notebook(chapter, solution=stub, markdown=mounted, site=True), executed)
 
 
 def instructor(chapter, executed):

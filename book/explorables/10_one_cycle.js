@@ -1,0 +1,296 @@
+// The one-cycle schedule, the range test that suggests its peak, and a run with it (chapter 10).
+
+export const about = {
+  title: "How high may the cycle go?",
+  question: "Does the range test find the best peak? Move the peak until the run ends lowest, and compare with the suggestion. Then change the length of the test.",
+  chapter: "10_one_cycle",
+  alt: "Three curves. The loss of a range test falls, then explodes as the rate grows; a dot marks its steepest fall. The one-cycle schedule climbs to a peak and comes down to almost nothing while the momentum does the opposite. The loss of a run with that schedule ends lowest for a peak well above the suggestion and below the rate at which the test explodes; a longer test suggests less.",
+};
+
+const half = (share) => (1 + Math.cos(Math.PI * share)) / 2; // falls from 1 to 0
+
+export const cosine = (step, T, high, low = 0) => low + (high - low) * half(step / T);
+
+/** Value at a step of a curve through [step, value] knots, half a cosine between each two. */
+export function through(knots, step) {
+  const k = Math.max(1, knots.findIndex(([at]) => step <= at)), next = step > knots.at(-1)[0] ? knots.length - 1 : k;
+  const [a, before] = knots[next - 1], [b, after] = knots[next];
+  return after + (before - after) * half((step - a) / (b - a));
+}
+
+export function rateAt(step, { T, peak, pct = 0.3, div = 25, finalDiv = 1e4, three = false }) {
+  const top = pct * T - 1, low = peak / div, back = three ? [[2 * top, low]] : [];
+  return through([[0, low], [top, peak], ...back, [T - 1, low / finalDiv]], step);
+}
+
+export function momentumAt(step, { T, base = 0.85, high = 0.95, pct = 0.3, three = false }) {
+  const top = pct * T - 1, back = three ? [[2 * top, high]] : [];
+  return through([[0, high], [top, base], ...back, [T - 1, high]], step);
+}
+
+/** n rates from low to high, each a constant factor above the one before. */
+export const sweep = (low, high, n) => Array.from({ length: n }, (_, k) => low * (high / low) ** (k / (n - 1)));
+
+/** (10.10), corrected for its start at zero. */
+export function smooth(losses, beta) {
+  let sum = 0, weight = 0;
+  return losses.map((loss) => {
+    sum = beta * sum + (1 - beta) * loss;
+    weight = beta * weight + (1 - beta);
+    return sum / weight;
+  });
+}
+
+/** Place of the steepest fall against log rate, by second-order differences; the non-finite tail is left out. */
+export function steepest(rates, losses) {
+  const end = losses.findIndex((v) => !Number.isFinite(v)), n = end < 0 ? losses.length : end, u = rates.map(Math.log);
+  let best = 0, least = Infinity;
+  for (let k = 0; k < n; k++) {
+    const a = Math.max(0, k - 1), b = Math.min(n - 1, k + 1), left = u[k] - u[a], right = u[b] - u[k];
+    const slope = k === a || k === b ? (losses[b] - losses[a]) / (u[b] - u[a])
+      : (losses[k + 1] * left * left - losses[k - 1] * right * right + losses[k] * (right * right - left * left)) / (left * right * (left + right));
+    if (slope < least) [best, least] = [k, slope];
+  }
+  return best;
+}
+
+/** A valley: eight directions with curvatures from 2 down to 0.05 and equal shares of the loss 1 at the start; gradient noise. */
+export const VALLEY = { curvatures: Array.from({ length: 8 }, (_, i) => 2 * 0.025 ** (i / 7)), noise: 0.2 };
+
+/** SGD (10.5) on the valley; rates and momenta per step. Losses before each update, and one at the end. */
+export function train(rates, momenta, seed, { curvatures, noise } = VALLEY) {
+  const { normal } = random(seed), w = curvatures.map((h) => Math.sqrt(2 / h / curvatures.length)), v = curvatures.map(() => 0), losses = [];
+  const loss = () => curvatures.reduce((sum, h, i) => sum + 0.5 * h * w[i] * w[i], 0);
+  rates.forEach((rate, k) => {
+    losses.push(loss());
+    curvatures.forEach((h, i) => {
+      v[i] = momenta[k] * v[i] + h * w[i] + noise * normal();
+      w[i] -= rate * v[i];
+    });
+  });
+  return [...losses, loss()];
+}
+
+export const defaults = { peak: 0.05, pct: 0.3, T: 200, three: false, counter: true, rates: 100, beta: 0.9, seed: 1 };
+const LOW = 1e-3, HIGH = 10;
+
+/** The range test: rates, losses, smoothed losses, the suggestion and the rate with the least loss. */
+export function rangeTest({ rates: n, beta, seed }) {
+  const calm = { ...VALLEY, noise: VALLEY.noise / Math.sqrt(5) }; // batches five times as large, as in section 10.5
+  const rates = sweep(LOW, HIGH, n), losses = train(rates, rates.map(() => 0.9), 1000 + seed, calm).slice(0, n), soft = smooth(losses, beta);
+  let bottom = 10;
+  for (let k = 10; k < n; k++) if (soft[k] < soft[bottom]) bottom = k; // trimmed as in section 10.5
+  return { rates, losses, soft, suggestion: rates[10 + steepest(rates.slice(10, bottom + 1), soft.slice(10, bottom + 1))], least: rates[bottom] };
+}
+
+const RUNS = 6;
+const average = (rates, momenta, seed) => {
+  const all = Array.from({ length: RUNS }, (_, r) => train(rates, momenta, RUNS * seed + r));
+  return all[0].map((_, k) => all.reduce((sum, losses) => sum + losses[k], 0) / RUNS);
+};
+
+/** Mean loss of six runs with the cycle, and with a constant rate as high as its peak. */
+export function run({ peak, pct, T, three, counter, seed }) {
+  const steps = Array.from({ length: T }, (_, k) => k), rates = steps.map((k) => rateAt(k, { T, peak, pct, three }));
+  const momenta = steps.map((k) => (counter ? momentumAt(k, { T, pct, three }) : 0.9)), losses = average(rates, momenta, seed);
+  const constant = average(steps.map(() => peak), steps.map(() => 0.9), seed);
+  return { rates, momenta, losses, constant };
+}
+
+function render(host) {
+  const tried = new Map();
+  let test, tested;
+  const draw = (state, { box, width }) => {
+    const settings = [state.rates, state.beta, state.seed].join();
+    if (settings !== tested) [test, tested] = [rangeTest(state), settings];
+    const { rates, momenta, losses, constant } = run(state), { T, peak } = state;
+    const wide = width >= 600, w = wide ? (width - 24) / 2 : width, inner = w - 60, tall = 150;
+    const decades = [[0.001, "0.001"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"], [10, "10"]];
+    const one = axes({ left: 46, top: 26, width: inner, height: tall, x: { from: LOW, to: HIGH, log: true, ticks: decades, label: "learning rate" }, y: { from: 0, to: 1.6, ticks: [[0, "0"], [0.5, "0.5"], [1, "1"], [1.5, "1.5"]], label: "range test: loss" } });
+    const line = `<path d="M${one.X(peak)},0V${tall}" stroke="var(--c1)" stroke-width="2" stroke-dasharray="8 4"/>`;
+    const at = test.soft[test.rates.indexOf(test.suggestion)];
+    const first = one.frame(curve(test.rates.map((r, k) => [one.X(r), one.Y(test.losses[k])]), 3, 1) + curve(test.rates.map((r, k) => [one.X(r), one.Y(test.soft[k])]), 0) + line + mark(one.X(test.suggestion), one.Y(at), 0, 6));
+    const ticks = [0, T / 2, T].map((v) => [v, Math.round(v)]);
+    const two = axes({ left: 46, top: 26, width: inner, height: tall, x: { from: 0, to: T, ticks, label: "step" }, y: { from: 0, to: 1.05, ticks: [[0, "0"], [0.5, "0.5"], [1, "1"]], label: "rate / peak; momentum" } });
+    const second = two.frame(curve(rates.map((r, k) => [two.X(k), two.Y(r / peak)]), 1) + curve(momenta.map((m, k) => [two.X(k), two.Y((m - 0.8) * 6)]), 2)
+      + [0, Math.round(state.pct * T - 1)].map((k) => `<text x="${two.X(k) + 5}" y="${two.Y((momenta[k] - 0.8) * 6) + (k ? 16 : -5)}">${momenta[k].toFixed(2)}</text>`).join(""));
+    const three = axes({ left: 46, top: 26, width: width - 60, height: tall, x: { from: 0, to: T, ticks, label: "step" }, y: { from: 1e-3, to: 10, log: true, ticks: [[0.001, "0.001"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"], [10, "10"]], label: "loss, mean of six runs" } });
+    const path = (values, k) => curve(values.map((v, i) => [three.X(i), three.Y(Math.min(1e3, Math.max(1e-5, Number.isFinite(v) ? v : 1e3)))]), k);
+    const third = three.frame(path(constant, 4) + path(losses, 1));
+    const high = 26 + tall + 46;
+    box.innerHTML = `<div class="xp-row">${picture(w, high, "Loss of the range test against the learning rate; a dot marks the suggestion", first)}${picture(w, high, "Rate and momentum of the cycle against the step", second)}</div>${picture(width, high, "Loss of a run with the cycle, and with a constant rate", third)}`;
+    const end = losses.at(-1), setting = JSON.stringify({ ...state, peak: 0, rates: 0, beta: 0 });
+    const best = tried.get(setting);
+    if (Number.isFinite(end) && (!best || end < best.end)) tried.set(setting, { peak, end });
+    const { peak: top, end: lowest } = tried.get(setting) ?? { peak: NaN, end: NaN };
+    return `Suggestion ${said(test.suggestion, 2)}, least loss at ${said(test.least, 2)}. With the peak ${said(peak, 2)} the run ends at ${said(end, 2)}; a constant rate of that size at ${said(constant.at(-1), 2)}. Lowest end that you found with this cycle: ${said(lowest, 2)} at ${said(top, 2)}.`;
+  };
+  return stage(host, {
+    about, defaults, draw, reset: () => tried.clear(),
+    controls: [
+      { key: "peak", label: "Peak", min: -3, max: 1, step: 0.05, base: 10, show: (v) => said(v, 2) },
+      { key: "pct", label: "Rise", min: 0.1, max: 0.5, step: 0.05, show: (v) => `${Math.round(100 * v)} %` },
+      { key: "T", label: "Steps", min: 40, max: 400, step: 10, show: (v) => v },
+      { key: "rates", label: "Rates in the test", min: 40, max: 400, step: 20, show: (v) => v },
+      { key: "beta", label: "Smoothing β", min: 0, max: 0.95, step: 0.05, show: (v) => v.toFixed(2) },
+      { key: "seed", label: "Noise draw", min: 1, max: 20, step: 1, show: (v) => v },
+      { kind: "check", key: "three", label: "three phases" },
+      { kind: "check", key: "counter", label: "momentum against rate" },
+    ],
+    key: entry(3, "test, each step") + entry(0, "smoothed") + entry(0, "suggestion", true) + entry(1, "cycle, its peak") + entry(2, "momentum") + entry(4, "constant rate"),
+    look: "The suggestion falls as the test gets longer, though the valley is the same: the test measures how fast it was swept. The best peak lies above it, and a longer run wants a lower one. The cycle ends low for about a decade of peaks, because its rate comes down at the end; a constant rate pays for its size with a floor.",
+  });
+}
+
+export default { render };
+
+// ---- kit: the same lines close every explorable of chapters 07 to 13; a test compares them ----
+
+const STYLE = `.xp{--ink:var(--pst-color-text-base,var(--jp-ui-font-color1,CanvasText));--paper:var(--pst-color-background,var(--jp-layout-color0,Canvas));
+--edge:var(--pst-color-border,var(--jp-border-color1,GrayText));--grid:color-mix(in srgb,var(--ink) 16%,transparent);--c0:#0072B2;--c1:#D55E00;--c2:#009E73;--c3:#CC79A7;
+color:var(--ink);background:var(--paper);font-size:15px;line-height:1.5;max-width:800px;margin:1.5em 0;padding:12px;border:1px solid var(--edge);border-radius:8px}
+html[data-theme=dark] .xp,[data-jp-theme-light=false] .xp{--c0:#56B4E9}
+.xp *{box-sizing:border-box}.xp p{margin:0 0 .5em;color:inherit}
+.xp-bar{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,215px),1fr));gap:.5em 1.2em;align-items:end;margin:.6em 0}
+@media (max-width:500px){.xp-bar{grid-template-columns:repeat(2,minmax(0,1fr));gap:.4em .9em}}
+.xp label{display:block;font-size:14px;margin:0;color:inherit}.xp label b{font-weight:600;font-variant-numeric:tabular-nums}
+.xp input[type=range]{display:block;width:100%;height:26px;margin:0;accent-color:var(--c0)}
+.xp input[type=checkbox]{width:20px;height:20px;margin:2px 8px 2px 0;vertical-align:middle;accent-color:var(--c0)}
+.xp select,.xp button,.xp input[type=text]{font:inherit;color:var(--ink);background:var(--pst-color-surface,var(--jp-layout-color2,Canvas));border:1px solid currentColor;border-radius:4px;padding:3px 10px;min-height:32px;max-width:100%}
+.xp select,.xp input[type=text]{display:block;width:100%}.xp button{cursor:pointer;justify-self:start}.xp :disabled{opacity:.5}
+.xp :focus-visible{outline:3px solid var(--c1);outline-offset:2px}
+.xp svg{display:block;max-width:100%;background:none}.xp svg svg{overflow:hidden}.xp text{fill:var(--ink);font-size:12.5px;font-family:inherit}
+.xp-row{display:flex;flex-wrap:wrap;gap:8px 16px}.xp output{display:block;min-height:3em;margin:.4em 0 .6em;font-variant-numeric:tabular-nums}
+.xp-key{display:flex;flex-wrap:wrap;gap:0 1.2em;font-size:14px;margin:.3em 0}.xp-key svg{display:inline-block;vertical-align:middle;margin-right:6px}`;
+
+/** Puts title, controls, drawing, live sentence and advice into el; returns the clean-up. */
+function stage({ model, el }, { about, defaults, controls, key = "", look, draw, reset: forget }) {
+  el.innerHTML = `<section class="xp"><style>${STYLE}</style><p><strong>${about.title.replace(/[^?]$/, "$&.")}</strong> ${about.question}</p>
+    <div class="xp-bar"></div><div class="xp-key">${key}</div><div class="xp-stage"></div><output aria-live="polite"></output><p>${look}</p></section>`;
+  const root = el.querySelector(".xp"), box = el.querySelector(".xp-stage"), output = el.querySelector("output");
+  root.setAttribute("aria-label", about.title);
+  const get = () => Object.fromEntries(Object.keys(defaults).map((name) => [name, model.get(name) ?? defaults[name]]));
+  let asked = 0, timer, sentence, width = 0;
+  const say = (text) => { // at most five times a second
+    sentence = text;
+    timer ??= setTimeout(() => { timer = undefined; output.innerHTML = sentence; }, output.innerHTML ? 200 : 0);
+  };
+  const ask = () => { asked ||= requestAnimationFrame(redraw); }; // one redraw a frame
+  const set = (changes) => {
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes();
+    ask();
+  };
+  const fields = controls.map((spec) => control(spec, el.querySelector(".xp-bar"), get, set));
+  const reset = document.createElement("button");
+  reset.type = "button";
+  reset.textContent = "Reset";
+  reset.onclick = () => { forget?.(); set(defaults); };
+  el.querySelector(".xp-bar").append(reset);
+  const redraw = () => {
+    asked = 0;
+    const state = get();
+    width = Math.max(280, Math.min(780, box.clientWidth || 640));
+    for (const update of fields) update(state);
+    say(draw(state, { box, width, set, get }));
+  };
+  for (const name of Object.keys(defaults)) model.on(`change:${name}`, ask);
+  const watcher = new ResizeObserver(() => { if (box.clientWidth && Math.abs(Math.min(780, box.clientWidth) - width) > 1) ask(); });
+  redraw();
+  watcher.observe(box);
+  return () => {
+    watcher.disconnect();
+    cancelAnimationFrame(asked);
+    clearTimeout(timer);
+    for (const name of Object.keys(defaults)) model.off?.(`change:${name}`, ask);
+  };
+}
+
+/** One native, labelled input: kind range (base: 2 or 10 for powers), select, check, text or button. */
+function control(spec, parent, get, set) {
+  const holder = document.createElement("div"), { kind = "range", key, label, base } = spec;
+  const to = (v) => (base ? base ** v : +v), from = (v) => (base ? Math.log(v) / Math.log(base) : v);
+  if (kind === "button") {
+    holder.innerHTML = `<button type="button">${label}</button>`;
+    const button = holder.firstChild;
+    button.onclick = () => spec.act(get(), set);
+    parent.append(holder);
+    return () => {};
+  }
+  if (kind === "range") holder.innerHTML = `<label>${label}: <b></b><input type="range" min="${spec.min}" max="${spec.max}" step="${spec.step}"></label>`;
+  if (kind === "select") holder.innerHTML = `<label>${label}<select>${spec.options.map(([v, t]) => `<option value="${v}">${t}</option>`).join("")}</select></label>`;
+  if (kind === "check") holder.innerHTML = `<label><input type="checkbox">${label}</label>`;
+  if (kind === "text") holder.innerHTML = `<label>${label}<input type="text" inputmode="decimal" autocomplete="off" spellcheck="false"></label>`;
+  const input = holder.querySelector("input,select"), value = holder.querySelector("b");
+  const event = kind === "range" ? "oninput" : "onchange";
+  const one = (state) => (spec.part === undefined ? state[key] : state[key][spec.part]);
+  const whole = (v, old) => (spec.part === undefined ? v : old.map((o, k) => (k === spec.part ? v : o)));
+  input[event] = () => set({ [key]: kind === "range" ? whole(to(input.value), get()[key]) : kind === "check" ? input.checked : input.value, ...spec.also });
+  parent.append(holder);
+  return (state) => {
+    if (kind === "check") input.checked = state[key];
+    else if (kind === "range") {
+      if (spec.limit) input.max = spec.limit(state);
+      input.value = from(one(state));
+      value.textContent = spec.show(state[key], state);
+      input.setAttribute("aria-valuetext", spec.show(state[key], state));
+    } else input.value = state[key];
+    if (spec.off) input.disabled = spec.off(state);
+  };
+}
+
+const PENS = [["var(--c0)", ""], ["var(--c1)", "8 4"], ["var(--c2)", "2 3"], ["var(--c3)", "10 3 2 3"], ["var(--ink)", "4 3"]];
+
+/** A curve in pen k through points in pixels. */
+const curve = (points, k, width = 2) => `<polyline fill="none" stroke="${PENS[k][0]}" stroke-width="${width}" stroke-dasharray="${PENS[k][1]}"
+  points="${points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)).map(([x, y]) => `${x.toFixed(1)},${Math.max(-2e3, Math.min(4e3, y)).toFixed(1)}`).join(" ")}"/>`;
+
+/** A marker in pen k: circle, square, diamond, triangle or cross for k = 0 to 4. */
+function mark(x, y, k, r = 6, hollow = false) {
+  const paint = `fill="${hollow ? "var(--paper)" : PENS[k][0]}" stroke="${hollow ? PENS[k][0] : "var(--paper)"}" stroke-width="${hollow ? 2 : 1.2}"`;
+  if (k === 0) return `<circle cx="${x}" cy="${y}" r="${r}" ${paint}/>`;
+  if (k === 4) return `<path d="M${x - r},${y - r}l${2 * r},${2 * r}m0,${-2 * r}l${-2 * r},${2 * r}" stroke="var(--ink)" stroke-width="2"/>`;
+  const shape = { 1: `M${x - r},${y - r}h${2 * r}v${2 * r}h${-2 * r}z`, 2: `M${x},${y - 1.4 * r}l${1.2 * r},${1.4 * r}l${-1.2 * r},${1.4 * r}l${-1.2 * r},${-1.4 * r}z`, 3: `M${x},${y - 1.2 * r}l${1.2 * r},${2.1 * r}h${-2.4 * r}z` };
+  return `<path d="${shape[k]}" ${paint}/>`;
+}
+
+/** An entry of the key: a short line or a marker in pen k, and words. */
+const entry = (k, words, dot = false) => `<span><svg width="26" height="14" aria-hidden="true">${dot ? mark(13, 7, k, 5) : curve([[0, 7], [26, 7]], k)}</svg>${words}</span>`;
+
+/** Axes with ticks; x and y are { from, to, ticks: [[value, text]], log, label }. Returns pixel maps and frame(inside). */
+function axes({ left, edge = 0, top, width, height, x, y }) {
+  const map = (r, a, b) => (v) => a + (b - a) * (r.log ? (Math.log(v) - Math.log(r.from)) / (Math.log(r.to) - Math.log(r.from)) : (v - r.from) / (r.to - r.from));
+  const X = map(x, 0, width), Y = map(y, height, 0);
+  const frame = (inside, outside = "") => `<g transform="translate(${left},${top})">
+    ${y.ticks.map(([v, t]) => `<path d="M0,${Y(v)}H${width}" stroke="var(--grid)"/><text x="-6" y="${Y(v) + 4}" text-anchor="end">${t}</text>`).join("")}
+    ${x.ticks.map(([v, t]) => `<path d="M${X(v)},0V${height}" stroke="var(--grid)"/><text x="${X(v)}" y="${height + 17}" text-anchor="middle">${t}</text>`).join("")}
+    <path d="M0,0V${height}H${width}" fill="none" stroke="var(--ink)"/>
+    <text x="${width / 2}" y="${height + 36}" text-anchor="middle">${x.label}</text><text x="${edge - left + 2}" y="-9">${y.label}</text>
+    <svg width="${width}" height="${height}">${inside}</svg>${outside}</g>`;
+  return { X, Y, frame };
+}
+
+const picture = (width, height, label, inside) => `<svg width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}">${inside}</svg>`;
+
+/** Seeded draws: uniform by mulberry32, normal by Box and Muller. */
+function random(seed) {
+  let a = seed >>> 0;
+  const uniform = () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), a | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+  return { uniform, normal };
+}
+
+const raised = (n) => String(n).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(c)]);
+const minus = (text) => String(text).replace(/-/g, "−");
+
+/** A number as people write it: powers of ten beyond 10⁵ and below 10⁻³. */
+function said(v, digits = 3) {
+  if (!Number.isFinite(v)) return v > 0 ? "∞" : v < 0 ? "−∞" : "not a number";
+  const [head, tail] = v.toExponential(digits - 1).split("e");
+  return v !== 0 && (tail < -3 || tail > 4) ? `${minus(head.replace(/\.?0+$/, ""))}·10${raised(+tail)}` : minus(+v.toPrecision(digits));
+}
