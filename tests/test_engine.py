@@ -338,7 +338,14 @@ def sleepy(course):
 
 
 def keepers():
-    return [p for p in psutil.Process().children(recursive=True) if "autograder.grading.sandbox.keeper" in " ".join(p.cmdline())]
+    return [p for p in psutil.Process().children(recursive=True) if "autograder.grading.sandbox.keeper" in " ".join(command_of(p))]
+
+
+def command_of(process):
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # it has just ended
+        return []
 
 
 def graded_while(course, break_something):
