@@ -13,7 +13,7 @@ from autograder.publish.source import BEGIN, END, ROOT, read_chapter, stems
 
 SHORTEST = 16  # a shorter line, such as `return y`, says nothing
 LOOP = re.compile(r"^for \w+(, \w+)* in [\w.]+(\(\w*\))?:$")  # `for w in weights:`
-IDIOM = re.compile(r"^(with torch\.no_grad\(\):|optimizer\.(step|zero_grad)\(\)|scaler\.(step\(optimizer\)|update\(\))|loss\.backward\(\)|model\.(train|eval)\(\)|if not training:)$")  # in any training loop
+IDIOM = re.compile(r"^(with torch\.no_grad\(\):|optimizer\.(step|zero_grad)\(\)|loss\.backward\(\)|model\.(train|eval)\(\)|if not training:)$")  # in any training loop
 
 
 def solution_lines():
