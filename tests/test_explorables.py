@@ -15,14 +15,12 @@ import sympy as sp
 import torch
 import torch.nn.functional as F
 
-from autograder.publish.explorables import DIRECTIVE, mounted
-from autograder.publish.source import ROOT, SourceError, read_chapter, stems
+from autograder.publish.explorables import DIRECTIVE, FOLDER, mounted, whole
+from autograder.publish.source import SourceError, read_chapter, stems
 
-FOLDER = ROOT / "book" / "explorables"
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="Node is not installed: the explorables' arithmetic was not checked (Debian: apt install nodejs, 18 or newer)")
 MODULES = sorted(FOLDER.glob("[0-9][0-9]_*.js"))
-FRAMED = [path for path in MODULES if "// Frame begin." in path.read_text()]
 
 RUNNER = """
 import { readFileSync } from "node:fs";
@@ -42,7 +40,7 @@ def evaluate(name, *calls):
 
     Typed arrays come back as lists, non-finite numbers as floats.
     """
-    sent = json.dumps({"text": (FOLDER / f"{name}.js").read_text(), "calls": calls})
+    sent = json.dumps({"text": whole(name), "calls": calls})
     done = subprocess.run([NODE, "--input-type=module", "-e", RUNNER], input=sent, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return _numbers(json.loads(done.stdout))
@@ -67,7 +65,7 @@ def agree(found, expected, tolerance=1e-9):
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
 def test_a_module_is_small_and_stands_alone(path):
-    text = path.read_text()
+    text = whole(path.stem)
     assert len(text.encode()) < 30_000
     assert not re.search(r"^\s*import\b|\bimport\(|\brequire\(|\bfetch\(|XMLHttpRequest|WebSocket|localStorage|sessionStorage|indexedDB|document\.cookie", text, re.M)
     assert set(re.findall(r"https?://[^\s\"'`]+", text)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml"}
@@ -80,11 +78,6 @@ def test_a_module_says_what_it_asks_and_what_is_seen(path):
     assert about["chapter"] in stems() and about["chapter"][:2] == path.stem[:2]
     assert "?" in about["question"] and len(about["alt"]) > 60 and about["title"]
     assert default == {}  # JSON drops functions: { render } alone
-
-
-def test_the_frame_is_the_same_in_all_modules_that_have_it():
-    frames = {path.read_text().split("// Frame begin.")[1].split("// Frame end.")[0] for path in FRAMED}
-    assert len(frames) == 1 and len(FRAMED) >= 7
 
 
 # 00: the step of a gradient check

@@ -1,6 +1,7 @@
 """Explorables: modules of `book/explorables/` mounted on the site's pages, and named in the notebooks.
 
-A chapter says where: `:::{explorable} NN_name` and `:::` on lines of their own. On a page the module's
+A chapter says where: `:::{explorable} NN_name` and `:::` on lines of their own. A module says `//= FILE`
+where the lines of a shared file of the folder belong, since it may import nothing. On a page the whole
 source stands inside the page, so that a page opened from the disk can mount it too.
 """
 
@@ -12,15 +13,21 @@ from .source import ROOT, SourceError
 
 FOLDER = ROOT / "book" / "explorables"
 DIRECTIVE = re.compile(r"^:::\{explorable\} (\w+)\n:::$", re.M)
+SHARED = re.compile(r"^//= ([\w.]+)\n", re.M)
 FIELD = re.compile(r'^  (title|question|alt): ("(?:[^"\\]|\\.)*")', re.M)
 
 
-def about(name):
-    """(source, {title, question, alt}) of a module; raises SourceError where there is none."""
+def whole(name):
+    """A module's source with the shared lines in it; raises SourceError where there is none."""
     path = FOLDER / f"{name}.js"
     if not path.is_file():
         raise SourceError(f"there is no explorable {name!r} in {FOLDER}.")
-    source = path.read_text()
+    return SHARED.sub(lambda match: (FOLDER / match[1]).read_text(), path.read_text())
+
+
+def about(name):
+    """(whole source, {title, question, alt}) of a module."""
+    source = whole(name)
     return source, {key: json.loads(text) for key, text in FIELD.findall(source)}
 
 
