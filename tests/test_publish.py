@@ -147,4 +147,6 @@ def test_the_configuration_names_one_repository():
 def test_an_unchanged_chapter_is_not_run_again(executed, monkeypatch):
     monkeypatch.setattr(execute, "run", lambda stem, notebook: pytest.fail(f"{stem} was run again"))
     for stem, notebook in executed.items():
-        assert execute.executed(stem).cells[-1].source == notebook.cells[-1].source
+        again = execute.executed(stem)
+        assert again.cells[-1].source == notebook.cells[-1].source
+        assert again.metadata["cpu_time_s"] == notebook.metadata["cpu_time_s"]

@@ -20,6 +20,7 @@ from .source import ROOT, read_chapter
 CACHE = ROOT / "_build" / ".cache"
 CELL_TIMEOUT_S = 300
 QUIET = ["--IPKernelApp.log_level=40"]  # the kernel's advice on encryption is not the reader's business
+KEPT = ("kernelspec", "language_info", "run_time_s", "cpu_time_s")  # of the notebook's metadata
 PACKAGES = ("torch", "numpy", "matplotlib", "scikit-learn", "sympy")
 
 
@@ -47,7 +48,7 @@ def executed(stem):
     notebook.cells.insert(0, new_code_cell(f"# {environment(code)}", id="environment"))
     cache = get_cache(str(CACHE))
     try:
-        return cache.merge_match_into_notebook(notebook)[1]
+        return cache.merge_match_into_notebook(notebook, nb_meta=KEPT)[1]
     except KeyError:
         run(stem, notebook)
         cache.cache_notebook_bundle(CacheBundleIn(notebook, f"{stem}.ipynb"), check_validity=False, overwrite=True)
