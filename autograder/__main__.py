@@ -95,7 +95,9 @@ def report(args):
 def release(args):
     from autograder.delivery.release import release
 
-    print(f"Students' repository: {args.to}, {len(release(args.to, args.site))} files, ready to push")
+    changed = release(args.to, args.site)
+    print(f"Students' repository: {args.to}, {changed.files} files, ready to push")
+    print(f"Written: {len(changed.written)}   Removed: {len(changed.removed)}   As they were: {changed.files - len(changed.written)}")
 
 
 def collect(args):
@@ -195,7 +197,7 @@ def parser():
     command(site, "build the static site")
     command(instructor, "write the instructor's pages, with folded solutions")
     sub = command(release, "write the students' repository, with nothing secret in it")
-    sub.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
+    sub.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder, or an earlier release to bring up to date")
     sub.add_argument("--site", metavar="URL", help="where the site is published (default: by _config.yml)")
     sub = command(init, "make an nbgrader course folder")
     sub.add_argument("folder")

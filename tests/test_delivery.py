@@ -169,8 +169,11 @@ def test_the_release_is_the_same_byte_for_byte(released, tmp_path):
 
 
 def test_the_release_overwrites_nothing_and_leaves_nothing_half_done(released, tmp_path, monkeypatch):
-    with pytest.raises(CourseError, match="is not empty; choose a new folder"):
-        release(released)
+    (tmp_path / "own").mkdir()
+    write(tmp_path / "own" / "README.md", "mine")
+    with pytest.raises(CourseError, match="is not empty and holds no earlier release"):
+        release(tmp_path / "own")
+    assert (tmp_path / "own" / "README.md").read_text() == "mine" and not (tmp_path / "own").joinpath("notebooks").exists()
 
     def full_disk(folder):
         folder.mkdir()
@@ -179,7 +182,7 @@ def test_the_release_overwrites_nothing_and_leaves_nothing_half_done(released, t
     monkeypatch.setattr("autograder.delivery.release.write_students", full_disk)
     with pytest.raises(CourseError, match="No space left on device"):
         release(tmp_path / "out")
-    assert not list(tmp_path.iterdir())
+    assert [p.name for p in tmp_path.iterdir()] == ["own"]
 
 
 @pytest.mark.slow

@@ -1,10 +1,11 @@
-"""Pages that the chapters write: Claims from their outputs; Errata, Bug museum and Open questions from their text."""
+"""Pages that the chapters write: Claims from their outputs; Errata, Bug museum, Open questions and the plans from their text."""
 
 import re
 from collections import Counter
 
 from autograder.notebook.claims import EXACT, MIME, NOT_REPRODUCED, PARTLY, REPRODUCED
 
+from . import plans
 from .source import read_chapter
 
 ORDER = (EXACT, REPRODUCED, PARTLY, NOT_REPRODUCED)
@@ -48,6 +49,7 @@ def written_pages(chapters):
         "errata": ERRATA + _collected(chapters, "Errata", lambda title, text: text),
         "bug_museum": MUSEUM + _collected(chapters, "Exhibit: ", _listed),
         "open_questions": QUESTIONS + _collected(chapters, "Open question: ", _listed),
+        "plans": plans.page(chapters),
     }
 
 
