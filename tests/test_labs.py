@@ -242,13 +242,23 @@ def test_without_stored_results_the_page_says_so_and_goes_on(tmp_path, monkeypat
     assert "No stored results were found" in text
 
 
-def test_a_cached_page_goes_stale_with_the_results_it_draws_and_no_other_does(tmp_path, monkeypatch):
+def test_a_cached_page_goes_stale_with_what_it_draws_and_checks_and_no_other_does(tmp_path, monkeypatch):
+    checks = tmp_path / "autograder" / "checks"
     for folder in ("autograder/checks", "autograder/notebook", "autograder/labs", "book/results"):
         (tmp_path / folder).mkdir(parents=True)
+    (checks / "ch01_a.py").write_text("")
+    (checks / "ch02_b.py").write_text("from .ch01_a import *")
+    (checks / "ch03_c.py").write_text("")
+    (checks / "probe.py").write_text("")
     monkeypatch.setattr(execute, "ROOT", tmp_path)
-    lab, other = "from autograder.labs import stored_results", "from autograder import check"
-    before = execute.environment(lab), execute.environment(other)
-    (tmp_path / "book" / "results" / "gpu_x.json").write_text("{}")
-    assert execute.environment(lab) != before[0] and execute.environment(other) == before[1]
-    (tmp_path / "autograder" / "checks" / "a.py").write_text("x = 1")
-    assert execute.environment(other) != before[1]
+    codes = {"01_a": "check()", "02_b": "check()", "03_c": "from autograder.labs import stored_results"}
+
+    def stale_after(path, text):
+        before = {stem: execute.environment(stem, code) for stem, code in codes.items()}
+        path.write_text(text)
+        return [stem for stem, code in codes.items() if execute.environment(stem, code) != before[stem]]
+
+    assert stale_after(tmp_path / "book" / "results" / "gpu_x.json", "{}") == ["03_c"]
+    assert stale_after(checks / "ch01_a.py", "x = 1") == ["01_a", "02_b"]
+    assert stale_after(checks / "ch03_c.py", "x = 1") == ["03_c"]
+    assert stale_after(checks / "probe.py", "x = 1") == ["01_a", "02_b", "03_c"]

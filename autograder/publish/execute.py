@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -28,13 +29,24 @@ class ChapterFailed(RuntimeError):
     """A solved chapter does not run, or fails its own checks; the text says where."""
 
 
-def environment(code):
-    """What a run of `code` depends on beside itself: package versions, the checks, and the labs' results where it draws them."""
-    read = [*_files("autograder/checks/*.py"), *_files("autograder/notebook/*.py")]
+def environment(stem, code):
+    """What a chapter's run depends on beside its code: versions, its checks, and the labs' results where it draws them."""
+    read = [*checks_of(stem), *_files("autograder/notebook/*.py")]
     if "autograder.labs" in code:
         read += [*_files("autograder/labs/*.py"), *_files("book/results/*.json")]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in read))
     return ", ".join(f"{p} {version(p)}" for p in PACKAGES) + f", checks {digest.hexdigest()[:12]}"
+
+
+def checks_of(stem):
+    """Files of the checks that a chapter runs: those of its number, what all checks share, and what these import."""
+    modules = {path.stem: path for path in _files("autograder/checks/*.py")}
+    found, due = set(), {name for name in modules if not name.startswith("ch") or name.startswith(f"ch{stem[:2]}_")}
+    while due:
+        found |= due
+        imported = re.findall(r"^ *from \.(\w+) import", "".join(modules[name].read_text() for name in due), flags=re.M)
+        due = set(imported) - found
+    return sorted(modules[name] for name in found)
 
 
 def _files(pattern):
@@ -45,7 +57,7 @@ def executed(stem):
     """The executed solved edition of a chapter, from the cache where nothing changed."""
     notebook = editions.solved(read_chapter(stem))
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    notebook.cells.insert(0, new_code_cell(f"# {environment(code)}", id="environment"))
+    notebook.cells.insert(0, new_code_cell(f"# {environment(stem, code)}", id="environment"))
     cache = get_cache(str(CACHE))
     try:
         return cache.merge_match_into_notebook(notebook, nb_meta=KEPT)[1]
