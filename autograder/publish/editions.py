@@ -10,6 +10,7 @@ instructor  the page with the solutions, folded
 import copy
 import hashlib
 import re
+from itertools import count
 
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -17,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from autograder.notebook.claims import MIME as CLAIM
 
 from .explorables import mounted
+from .links import anchor, anchored
 from .plain import lower
 from .source import BEGIN, END, ROOT
 
@@ -75,14 +77,18 @@ def grader(chapter):
     return _for_colab(_notebook(chapter, solution=str, markdown=lower, needs=True, hidden=True), chapter.stem)
 
 
-def page(chapter, executed):
+def page(chapter, executed, linked=str):
     """The site's page.
 
     Args:
         chapter: the source.
         executed: the executed solved edition, whose outputs are kept.
+        linked: turns the mentions in a text into links.
     """
-    return _with_outputs(_notebook(chapter, solution=stub, markdown=mounted, site=True), executed)
+    def markdown(text):
+        return mounted(anchored(linked(text)))
+
+    return _with_outputs(_notebook(chapter, solution=stub, markdown=markdown, site=True), executed)
 
 
 def instructor(chapter, executed):
@@ -94,15 +100,19 @@ def instructor(chapter, executed):
 
 
 def _notebook(chapter, solution, markdown, needs=False, hidden=False, site=False):
-    cells = []
+    cells, figures = [], count(1)
     for cell in chapter.cells:
         if cell.kind == "markdown":
             cells.append(new_markdown_cell(markdown(cell.text), id=_id(cell.text, cells)))
         elif cell.exercise:
             cells += _exercise(cell, solution(cell.text), hidden)
         else:
+            figure = f"{chapter.number}.{next(figures)}" if cell.alt else ""
+            caption = figure and markdown(f"**Figure {figure}.** {cell.caption}")
+            if needs and figure:
+                cells.append(new_markdown_cell(caption, id=anchor("fig", figure)))
             text = f"%%needs {' '.join(cell.needs)}\n{cell.text}" if needs and cell.needs else cell.text
-            cells.append(new_code_cell(text, id=_id(cell.text, cells), metadata=_metadata(cell, site)))
+            cells.append(new_code_cell(text, id=_id(cell.text, cells), metadata=_metadata(cell, site, figure, caption)))
     for cell in cells:
         cell.metadata["id"] = cell.id  # Colab keeps the id here and only here
     notebook = new_notebook(cells=cells, metadata=dict(METADATA))
@@ -122,16 +132,14 @@ def _exercise(cell, text, hidden):
     ]
 
 
-def _metadata(cell, site):
+def _metadata(cell, site, figure, caption):
     metadata = {"role": cell.role} if cell.role else {}
     if not site:
         return metadata
     if cell.role in FOLDED:
         metadata["tags"] = ["hide-input"]
-    if cell.alt:
-        metadata["mystnb"] = {"image": {"alt": cell.alt}}
-        if cell.caption:
-            metadata["mystnb"]["figure"] = {"caption": cell.caption}
+    if figure:
+        metadata["mystnb"] = {"image": {"alt": cell.alt}, "figure": {"name": anchor("fig", figure), "caption": caption}}
     return metadata
 
 

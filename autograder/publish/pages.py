@@ -6,7 +6,7 @@ from collections import Counter
 from autograder.notebook.claims import EXACT, MIME, NOT_REPRODUCED, PARTLY, REPRODUCED
 
 from . import plans
-from .source import read_chapter
+from .links import Linker
 
 ORDER = (EXACT, REPRODUCED, PARTLY, NOT_REPRODUCED)
 
@@ -43,22 +43,22 @@ way, with several seeds and intervals.
 """
 
 
-def written_pages(chapters):
-    """Page name -> MyST of the pages collected from the chapters' text."""
+def written_pages(chapters, course):
+    """Page name -> MyST of the pages collected from the chapters' text, with links into the course."""
     return {
-        "errata": ERRATA + _collected(chapters, "Errata", lambda title, text: text),
-        "bug_museum": MUSEUM + _collected(chapters, "Exhibit: ", _listed),
-        "open_questions": QUESTIONS + _collected(chapters, "Open question: ", _listed),
+        "errata": ERRATA + _collected(chapters, course, "Errata", lambda title, text: text),
+        "bug_museum": MUSEUM + _collected(chapters, course, "Exhibit: ", _listed),
+        "open_questions": QUESTIONS + _collected(chapters, course, "Open question: ", _listed),
         "plans": plans.page(chapters),
     }
 
 
-def _collected(chapters, prefix, show):
+def _collected(chapters, course, prefix, show):
     parts = []
     for chapter in chapters:
         entries = [show(title.removeprefix(prefix), text) for title, text in sections(chapter) if title.startswith(prefix)]
         if entries:
-            body = "\n".join(entries)
+            body = Linker(course, chapter)("\n".join(entries))
             parts.append(f"\n## {chapter.title}\n\nFrom [chapter {chapter.title}](notebooks/{chapter.stem}.ipynb).\n\n{body}\n")
     return "".join(parts)
 
@@ -83,15 +83,16 @@ def claims_in(notebook):
             for output in cell.outputs if output.output_type == "display_data" and MIME in output.data]
 
 
-def claims_page(executed):
+def claims_page(chapters, executed, course):
     """The page as MyST, from the executed chapters by stem."""
-    found = {stem: claims_in(notebook) for stem, notebook in executed.items()}
-    count = Counter(c["verdict"] for claims in found.values() for c in claims)
+    found = [(chapter, claims_in(executed[chapter.stem])) for chapter in chapters]
+    count = Counter(c["verdict"] for _, claims in found for c in claims)
     total = f"{sum(count.values())} claims: " + ", ".join(f"{count[v]} {v}" for v in ORDER) + ".\n"
-    return CLAIMS + total + "".join(_chapter(stem, claims) for stem, claims in found.items() if claims)
+    return CLAIMS + total + "".join(_claims(chapter, claims, Linker(course, chapter)) for chapter, claims in found if claims)
 
 
-def _chapter(stem, claims):
-    link = f"[Chapter {read_chapter(stem).title}](notebooks/{stem}.ipynb)"
-    rows = "".join(f"\n- **{c['verdict']}**: {c['says']} *{c['source'].rstrip('.')}.* Measured: {c['numbers']}.\n" for c in claims)
-    return f"\n## {read_chapter(stem).title}\n\nThe experiments and receipts stand in {link}.\n{rows}"
+def _claims(chapter, claims, linked):
+    link = f"[Chapter {chapter.title}](notebooks/{chapter.stem}.ipynb)"
+    rows = "".join(f"\n- **{c['verdict']}**: {linked(c['says'])} *{linked(c['source'].rstrip('.'), cited=True)}.* "
+                   f"Measured: {c['numbers']}.\n" for c in claims)
+    return f"\n## {chapter.title}\n\nThe experiments and receipts stand in {link}.\n{rows}"

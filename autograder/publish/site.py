@@ -8,7 +8,9 @@ from pathlib import Path
 
 from . import editions
 from .execute import execute_all
+from .links import Linker, course
 from .pages import claims_page, written_pages
+from .previews import lay_previews
 from .source import ROOT, read_chapter, stems
 from .write import NOTEBOOKS, write_notebook, write_text
 
@@ -37,10 +39,15 @@ def assemble(executed):
     shutil.copytree(ROOT / "book", fresh)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(ROOT / name, fresh / name)
-    for stem, notebook in executed.items():
-        write_notebook(fresh / "notebooks" / f"{stem}.ipynb", editions.page(read_chapter(stem), notebook))
-    write_text(fresh / "claims.md", claims_page(executed))
-    for name, text in written_pages([read_chapter(stem) for stem in executed]).items():
+    chapters = [read_chapter(stem) for stem in executed]
+    glossary = (fresh / "glossary.md").read_text()
+    linkable = course(chapters, glossary)
+    for chapter in chapters:
+        page = editions.page(chapter, executed[chapter.stem], Linker(linkable, chapter, terms=True))
+        write_notebook(fresh / "notebooks" / f"{chapter.stem}.ipynb", page)
+    write_text(fresh / "glossary.md", Linker(linkable)(glossary))
+    write_text(fresh / "claims.md", claims_page(chapters, executed, linkable))
+    for name, text in written_pages(chapters, linkable).items():
         write_text(fresh / f"{name}.md", text)
     _synchronise(fresh, TREE)
 
@@ -68,7 +75,8 @@ def jupyter_book():
 
 
 def finish():
-    """Give the download button the student notebooks, and drop what MathJax never loads."""
+    """Give the download button the student notebooks and the links their previews, and drop what MathJax never loads."""
+    lay_previews(BUILD / "html")
     for path in NOTEBOOKS.glob("*.ipynb"):
         target = BUILD / "html" / "_sources" / "notebooks" / path.name
         if target.exists():

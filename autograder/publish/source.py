@@ -38,6 +38,10 @@ class Chapter:
     cells: tuple[Cell, ...] = field(repr=False)
 
     @property
+    def number(self):
+        return int(self.stem.split("_")[0])
+
+    @property
     def title(self):
         return self.cells[0].text.splitlines()[0].lstrip("# ")
 
@@ -85,5 +89,7 @@ def _cell(file, number, raw):
         raise SourceError(f"{where}: exercise {exercise} needs :points: and one solution between '{BEGIN}' and '{END}'.")
     if "savefig" not in raw.source and "plt.show" in raw.source and not options.get("alt"):
         raise SourceError(f"{where}: it draws a figure; say in :alt: what is seen.")
+    if bool(options.get("alt")) != bool(options.get("caption")):
+        raise SourceError(f"{where}: a figure has both :alt:, what is seen, and :caption:, what it shows.")
     return Cell("code", raw.source, role, exercise, options.get("points", 0),
                 tuple(options.get("needs", "").split()), options.get("alt", ""), options.get("caption", ""))
