@@ -25,9 +25,12 @@ def notebooks(args):
 
 
 def site(args):
+    from autograder.publish.furniture import left_out
     from autograder.publish.site import build_site
 
     print(f"Site: {build_site()}")
+    if left_out():
+        print(left_out())
 
 
 def instructor(args):

@@ -88,7 +88,11 @@ def page(chapter, executed, linked=str):
     def markdown(text):
         return mounted(anchored(linked(text)))
 
-    return _with_outputs(_notebook(chapter, solution=stub, markdown=markdown, site=True), executed)
+    notebook = _with_outputs(_notebook(chapter, solution=stub, markdown=markdown, site=True), executed)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.metadata["tags"] = ["exercise"]  # the style sheet marks it
+    return notebook
 
 
 def instructor(chapter, executed):
@@ -139,7 +143,8 @@ def _metadata(cell, site, figure, caption):
     if cell.role in FOLDED:
         metadata["tags"] = ["hide-input"]
     if figure:
-        metadata["mystnb"] = {"image": {"alt": cell.alt}, "figure": {"name": anchor("fig", figure), "caption": caption}}
+        shades = {"classes": "shades"} if "imshow" in cell.text else {}
+        metadata["mystnb"] = {"image": {"alt": cell.alt} | shades, "figure": {"name": anchor("fig", figure), "caption": caption}}
     return metadata
 
 

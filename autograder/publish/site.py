@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import editions
+from . import editions, furniture
+from .coursemap import with_map
 from .execute import execute_all
 from .links import Linker, course
 from .pages import claims_page, written_pages
@@ -49,6 +50,7 @@ def assemble(executed):
     write_text(fresh / "claims.md", claims_page(chapters, executed, linkable))
     for name, text in written_pages(chapters, linkable).items():
         write_text(fresh / f"{name}.md", text)
+    write_text(fresh / "index.md", with_map((fresh / "index.md").read_text(), chapters))
     _synchronise(fresh, TREE)
 
 
@@ -75,7 +77,7 @@ def jupyter_book():
 
 
 def finish():
-    """Give the download button the student notebooks and the links their previews, and drop what MathJax never loads."""
+    """The student notebooks for the download button, previews for links, the furniture; what MathJax never loads is dropped."""
     lay_previews(BUILD / "html")
     for path in NOTEBOOKS.glob("*.ipynb"):
         target = BUILD / "html" / "_sources" / "notebooks" / path.name
@@ -85,6 +87,7 @@ def finish():
     for path in mathjax.rglob("*"):
         if path.is_file() and not str(path.relative_to(mathjax)).startswith(MATHJAX_KEPT):
             path.unlink()
+    furniture.furnish(BUILD / "html")
 
 
 def build_instructor_pages(folder=BUILD / "instructor"):
