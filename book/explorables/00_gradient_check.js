@@ -1,7 +1,7 @@
-// Chapter 00: the error of a numerical derivative against its step. Arithmetic first, then the frame, then the drawing.
+// Chapter 00: the error of a numerical derivative against its step.
 export const about = {
   title: "The step of a gradient check",
-  question: "How small should the step h be, and which of the two errors is left when you go on?",
+  question: "How small can the step h be before a still smaller one makes the error larger?",
   chapter: "00_start",
   alt: "Relative error of a central difference against its step, both axes logarithmic: it falls with slope two to about 10⁻¹¹ near a step of 10⁻⁵, and rises again for smaller steps because the function values are rounded.",
 };
@@ -51,17 +51,16 @@ export function closeUp({ f, precision, h }, points = 241) {
   return out;
 }
 
-//= frame.js
 const FLOOR = 1e-14;
 const GRID = Array.from({ length: 161 }, (_, i) => 10 ** (-16 + i / 10));
 
-function render({ model, el }) {
-  const ui = stage(el, model, about, defaults, "Look at the close-up while you shrink h. On the right of the minimum the secant misses because the curve bends; on the left because the two function values are rounded to a staircase. In float32 both meet at an error that would hide a small bug.");
+function render(host) {
+  const ui = stage(host, "Look at the close-up while you shrink h. On the right of the minimum the secant misses because the curve bends; on the left because the two function values are rounded to a staircase. In float32 both meet at an error that would hide a small bug.");
   ui.slider("h", "Step h", { min: 1e-16, max: 1, step: 0.05, log: true, text: v => said(v, 2) });
   ui.select("f", "Function", Object.fromEntries(Object.entries(functions).map(([k, v]) => [k, v.name])));
   ui.select("kind", "Difference", { central: "central", forward: "forward" });
   ui.select("precision", "Numbers", { float64: "float64", float32: "float32" });
-  const errors = chart(ui.charts, "Relative error against the step", 300), near = chart(ui.charts, "The function within two steps of the point, as the computer sees it", 300);
+  const errors = ui.chart("Relative error against the step", 300), near = ui.chart("The function within two steps of the point, as the computer sees it", 300);
   ui.keys([["error of the difference; the function", 0], ["bound (0.10), or its forward form; tangent", 4], ["secant", 1]]);
   return ui.start(() => {
     const s = ui.state(), now = relativeError(s), c = errors.frame({ min: 1e-16, max: 1, log: true, name: "step h" }, { min: FLOOR, max: 100, log: true, name: "relative error" });
@@ -74,8 +73,10 @@ function render({ model, el }) {
     z.paint(`<path d="${z.line([-2, 2], [-2 * sign, 2 * sign])}" ${stroke(4, 1.5)}/><path d="${z.line(points.map(p => p[0]), points.map(p => p[1]))}" ${stroke(0)}/>`
       + `<path d="${z.line([-2, 2], [secant(-2), secant(2)])}" ${stroke(1)}/>` + z.dot(left, at(left), 1, 5) + z.dot(1, at(1), 1, 5));
     const most1 = bound(s);
-    ui.say(`With h = ${said(s.h, 2)} the difference gives ${said(difference(s), 7)}; the derivative is ${said(slope(s.f), 7)}. Relative error ${said(now, 2)}`
-      + (most1 > 0 ? `, bound ${said(most1, 2)}.` : ". No bound: the function has a kink at 0."));
+    return `With h = ${said(s.h, 2)} the difference gives ${said(difference(s), 7)}; the derivative is ${said(slope(s.f), 7)}. Relative error ${said(now, 2)}`
+      + (most1 > 0 ? `, bound ${said(most1, 2)}.` : ". No bound: the function has a kink at 0.");
   });
 }
 export default { render };
+
+//= frame.js

@@ -1,7 +1,7 @@
 // Chapter 01: bias and variance of polynomial fits on both sides of the interpolation threshold.
 export const about = {
   title: "From the U-shaped curve to double descent",
-  question: "Which part of the error peaks where the weights are as many as the examples, and what lets it fall again?",
+  question: "Which part of the error makes the peak where there are as many weights as examples? Move the number of weights across it.",
   chapter: "01_generalization",
   alt: "Squared bias, variance and their sum against the number of weights, for polynomials fitted to 15 noisy points of a sine. The sum falls to a minimum at four weights, rises to a peak above one hundred at 15 weights, and falls again to about 0.14 at 50. The peak is variance alone.",
 };
@@ -88,29 +88,19 @@ export function parts(K, n) {
   return [seen.reduce((s, v, i) => s + (v - goal[i]) ** 2, 0) / GRID, dot(K, K) / GRID];
 }
 
-/** Standard normal numbers from a seed (mulberry32, Box and Muller). */
-export function normals(seed, count) {
-  let a = seed | 0;
-  const uniform = () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
-}
+/** Standard normal numbers from a seed. */
+export const normals = (seed, count) => Array.from({ length: count }, random(seed).normal);
 
-//= frame.js
 const REFITS = 12;
 
-function render({ model, el }) {
-  const ui = stage(el, model, about, defaults, "Watch the thin fits around the dotted line, where weights and examples are as many: only one curve passes through all points, and it swings. With more weights there are many such curves, and the one of smallest norm is calmer. Raise λ and watch the peak shrink. The bias hardly takes part.");
+function render(host) {
+  const ui = stage(host, "Watch the thin fits around the dotted line, where weights and examples are as many: only one curve passes through all points, and it swings. With more weights there are many such curves, and the one of smallest norm is calmer. Raise λ and watch the peak shrink. The bias hardly takes part.");
   ui.slider("p", "Weights p", { min: 1, max: MOST, step: 1 });
   ui.slider("noise", "Noise σ", { min: 0, max: 1, step: 0.05 });
   ui.select("n", "Examples n", { 10: "10", 12: "12", 15: "15" });
   ui.select("lam", "Ridge λ", { 0: "0, smallest norm", 0.0001: "0.0001", 0.01: "0.01", 0.1: "0.1", 1: "1" });
   ui.button("New noise", () => ui.put({ seed: ui.get("seed") + 1 }));
-  const left = chart(ui.charts, "Twelve fits to fresh noise, their mean and the sine", 310), right = chart(ui.charts, "Squared bias, variance and sum against the number of weights", 310);
+  const left = ui.chart("Twelve fits to fresh noise, their mean and the sine", 310), right = ui.chart("Squared bias, variance and sum against the number of weights", 310);
   ui.keys([["squared bias (left: the sine)", 0], ["variance (left: twelve fits)", 1], ["sum (left: mean fit)", 2]]);
   const grid = linspace(-1, 1, GRID), weights = linspace(1, MOST, MOST), kept = {};
   return ui.start(() => {
@@ -119,7 +109,7 @@ function render({ model, el }) {
     const K = kept.Ks[p - 1], x = linspace(-1, 1, n), clean = x.map(truth), e = normals(seed, REFITS * n);
     const targets = Array.from({ length: REFITS }, (_, r) => clean.map((v, i) => v + noise * e[r * n + i])), of = y => predict(K, y);
     const a = left.frame({ min: -1, max: 1, name: "input x" }, { min: -3, max: 3, name: "target and prediction" });
-    a.paint(targets.map(y => `<path d="${a.line(grid, of(y))}" fill="none" stroke="var(--c1)" stroke-width="1" opacity=".65"/>`).join("")
+    a.paint(`<path d="${targets.map(y => a.line(grid, of(y))).join("")}" fill="none" stroke="var(--c1)" stroke-width="1" opacity=".65"/>`
       + `<path d="${a.line(grid, grid.map(truth))}" ${stroke(0)}/><path d="${a.line(grid, of(clean))}" ${stroke(2, 2.5)}/>`
       + targets[0].map((y, i) => `<circle cx="${a.X(x[i])}" cy="${a.Y(y)}" r="3.5" fill="currentColor"/>`).join(""));
     const bias = kept.all.map(v => v[0]), spread = kept.all.map(v => v[1] * noise * noise), sum = bias.map((v, i) => v + spread[i]);
@@ -127,7 +117,9 @@ function render({ model, el }) {
     const shown = values => c.line(weights, values.map(v => Math.max(v, 1e-6)));
     c.paint(`<path d="M${c.X(n)} 0V${c.h}" stroke="currentColor" stroke-dasharray="2 4"/><path class="thin" d="M${c.X(p)} 0V${c.h}"/>`
       + [bias, spread, sum].map((v, i) => `<path d="${shown(v)}" ${stroke(i)}/>` + c.dot(p, Math.max(v[p - 1], 1e-6), i, 5)).join(""));
-    ui.say(`${p} weights, ${n} examples: squared bias ${said(bias[p - 1], 2)}, variance ${said(spread[p - 1], 2)}, sum ${said(sum[p - 1], 2)}. The best sum on this curve is ${said(Math.min(...sum), 2)}.`);
+    return `${p} weights, ${n} examples: squared bias ${said(bias[p - 1], 2)}, variance ${said(spread[p - 1], 2)}, sum ${said(sum[p - 1], 2)}. The best sum on this curve is ${said(Math.min(...sum), 2)}.`;
   });
 }
 export default { render };
+
+//= frame.js

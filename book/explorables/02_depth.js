@@ -1,7 +1,7 @@
 // Chapter 02: the second moment through fifty layers, forwards and backwards, by weight variance and activation.
 export const about = {
   title: "The signal through fifty layers",
-  question: "Which variance of a weight carries signal and gradient through fifty layers, and what does the activation change?",
+  question: "Which variance of the weights carries the signal and the gradient through fifty layers with this activation?",
   chapter: "02_initialization",
   alt: "Second moment of the activations against the layer, on a scale of powers of two. With ReLUs, variance 2/fan_in keeps it level, 1/fan_in loses one power of two a layer, and PyTorch's default loses more than two. With tanh and variance 1/fan_in it falls like one over the depth.",
 };
@@ -43,16 +43,9 @@ export function theory(phi, scale, layers = LAYERS) {
   return { q, back };
 }
 
-/** Standard normal numbers from a seed (mulberry32, Box and Muller). */
+/** Standard normal numbers from a seed, two from each pair of uniform ones. */
 export function normals(seed, count) {
-  let a = seed | 0;
-  const uniform = () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const out = new Float64Array(count);
+  const { uniform } = random(seed), out = new Float64Array(count);
   for (let i = 0; i < count; i += 2) {
     const r = Math.sqrt(-2 * Math.log(1 - uniform())), turn = 2 * Math.PI * uniform();
     out[i] = r * Math.cos(turn);
@@ -101,17 +94,16 @@ export function draw(seed, width, networks = NETWORKS, layers = LAYERS) {
   });
 }
 
-//= frame.js
 const PRESETS = { "2 (He)": 2, "1 (Xavier)": 1, "⅓ (PyTorch)": 1 / 3 };
 
-function render({ model, el }) {
-  const ui = stage(el, model, about, defaults, "In a linear, ReLU or leaky network every layer multiplies by the same number, so the lines are straight and only one variance is level. With tanh the signal finds a level of its own for every variance above 1; there the gradient grows on its way back. Most narrow networks run below the line: it is an average over networks, and a few large ones carry it.");
+function render(host) {
+  const ui = stage(host, "In a linear, ReLU or leaky network every layer multiplies by the same number, so the lines are straight and only one variance is level. With tanh the signal finds a level of its own for every variance above 1; there the gradient grows on its way back. Most narrow networks run below the line: it is an average over networks, and a few large ones carry it.");
   ui.slider("scale", "fan_in · Var(w)", { min: 0.0625, max: 16, step: 0.01, log: true });
   ui.select("phi", "Activation", Object.fromEntries(Object.entries(activations).map(([k, v]) => [k, v.name])));
   ui.select("width", "Width of the drawn networks", { 8: "8", 16: "16", 24: "24" });
   for (const [name, scale] of Object.entries(PRESETS)) ui.button(name, () => ui.put({ scale }));
   ui.button("New weights", () => ui.put({ seed: ui.get("seed") + 1 }));
-  const forward = chart(ui.charts, "Second moment of the activations against the layer", 310), backward = chart(ui.charts, "Second moment of the gradient against the layer", 310);
+  const forward = ui.chart("Second moment of the activations against the layer", 310), backward = ui.chart("Second moment of the gradient against the layer", 310);
   ui.keys([["wide network, formula", 0], ["three drawn networks", 1]]);
   const layers = Array.from({ length: LAYERS + 1 }, (_, l) => l), kept = {};
   const level = { min: -60, max: 30, label: v => "2" + raised(v), ticks: [-60, -45, -30, -15, 0, 15] }, log2 = v => (v > 0 ? Math.log2(v) : -200);
@@ -126,7 +118,9 @@ function render({ model, el }) {
         + `<path d="${path(wide[part])}" ${stroke(0, 2.5)}/>` + (part === "q" ? c.dot(LAYERS, log2(wide.q[LAYERS]), 0, 5) : c.dot(0, log2(wide.back[0]), 0, 5)));
     }
     const power = v => (v > 0 ? "2 to the power " + said(Math.log2(v), 3) : "nothing");
-    ui.say(`After ${LAYERS} layers ${power(wide.q[LAYERS])} of the input's second moment is left, and at the input ${power(wide.back[0])} of the gradient's.`);
+    return `After ${LAYERS} layers ${power(wide.q[LAYERS])} of the input's second moment is left, and at the input ${power(wide.back[0])} of the gradient's.`;
   });
 }
 export default { render };
+
+//= frame.js

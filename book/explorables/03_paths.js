@@ -1,7 +1,7 @@
 // Chapter 03: paths of SGD, RMSprop and Adam on a noisy quadratic valley.
 export const about = {
   title: "Three optimizers in a valley",
-  question: "Which method minds a narrow valley, which minds its direction, and which minds the noise?",
+  question: "Which method slows down when the valley gets narrow, and which when it is turned?",
   chapter: "03_adaptive_gradients",
   alt: "Paths of SGD, RMSprop and Adam from one start into a narrow elliptic valley, and the loss against the step. SGD drops to the valley floor and creeps along it. RMSprop and Adam go diagonally at first, as each coordinate moves by about the learning rate, and then hover around the optimum.",
 };
@@ -41,31 +41,21 @@ export function follow(rule, H, start, lr, noise) {
   return path;
 }
 
-/** Standard normal numbers from a seed (mulberry32, Box and Muller). */
-export function normals(seed, count) {
-  let a = seed | 0;
-  const uniform = () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
-}
+/** Standard normal numbers from a seed. */
+export const normals = (seed, count) => Array.from({ length: count }, random(seed).normal);
 
-//= frame.js
 const METHODS = { sgd: "SGD", rmsprop: "RMSprop", adam: "Adam" };
 
-function render({ model, el }) {
-  const ui = stage(el, model, about, defaults, "Make the valley narrow: SGD slows down along its floor, while RMSprop and Adam barely notice. Turn it by 45°: they scale each coordinate on its own, and now no coordinate lies along the valley. Add noise: far out a step is mostly signal, near the optimum mostly noise, and every method hovers at a distance that its rate sets.");
+function render(host) {
+  const ui = stage(host, "Make the valley narrow: SGD slows down along its floor, while RMSprop and Adam barely notice. Turn it by 45°: they scale each coordinate on its own, and now no coordinate lies along the valley. Add noise: far out a step is mostly signal, near the optimum mostly noise, and every method hovers at a distance that its rate sets.");
   ui.slider("kappa", "Condition number κ", { min: 1, max: 1000, step: 0.02, log: true });
   ui.slider("turn", "Direction of the valley", { min: 0, max: 90, step: 1, text: v => v + "°" });
   ui.slider("noise", "Gradient noise σ", { min: 0, max: 0.5, step: 0.01 });
   ui.slider("sgd", "Rate of SGD", { min: 0.01, max: 2.1, step: 0.01, text: v => said(v, 3) });
   ui.slider("adaptive", "Rate of RMSprop, Adam", { min: 0.001, max: 0.5, step: 0.02, log: true, text: v => said(v, 2) });
   ui.button("New noise", () => ui.put({ seed: ui.get("seed") + 1 }));
-  const plane = chart(ui.charts, "Paths in the valley; the start can be moved", 300, "group"), curves = chart(ui.charts, "Loss against the step", 330);
-  ui.keys(Object.values(METHODS).map((name, i) => [name, i, true]));
+  const plane = ui.chart("Paths in the valley; the start can be moved", 300), curves = ui.chart("Loss against the step", 330);
+  ui.keys(Object.values(METHODS).map((name, i) => [name, i, "both"]));
   const clamp = v => Math.max(-2, Math.min(2, Math.round(v * 100) / 100));
   const handle = plane.handle({ label: "Start", colour: 3, mark: "start", step: [0.1, 0.1], move: (x, y) => ui.put({ start: [clamp(x), clamp(y)] }) });
   const steps = Array.from({ length: STEPS + 1 }, (_, k) => k), kept = {};
@@ -80,7 +70,9 @@ function render({ model, el }) {
     handle.put(...start, `first weight ${said(start[0])}, second weight ${said(start[1])}`);
     const losses = runs.map(run => run.map(p => loss(H, p))), d = curves.frame({ min: 0, max: STEPS, name: "step" }, { min: 1e-8, max: 100, log: true, name: "loss" });
     d.paint(losses.map((values, i) => `<path d="${d.line(steps, values.map(v => Math.max(v, 1e-12)))}" ${stroke(i)}/>`).join(""));
-    ui.say(`Loss after ${STEPS} steps: ` + names.map((name, i) => `${METHODS[name]} ${said(losses[i][STEPS], 2)}`).join(", ") + `; at the start ${said(losses[0][0], 2)}.`);
+    return `Loss after ${STEPS} steps: ` + names.map((name, i) => `${METHODS[name]} ${said(losses[i][STEPS], 2)}`).join(", ") + `; at the start ${said(losses[0][0], 2)}.`;
   });
 }
 export default { render };
+
+//= frame.js

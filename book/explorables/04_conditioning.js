@@ -1,7 +1,7 @@
 // Chapter 04: the spectrum of least squares, and how fast gradient descent works on each direction.
 export const about = {
   title: "One large eigenvalue spoils the rate",
-  question: "How large may the learning rate be, which direction is then the slowest, and which repair of the features helps?",
+  question: "Which repair of the features lets one learning rate serve every direction?",
   chapter: "04_conditioning",
   alt: "The factor |1 − αλ| by which a step multiplies the error along an eigenvector, against its eigenvalue λ, and the error against the step. Features with a mean give one eigenvalue far above all others; it limits the learning rate, and the smallest eigenvalue then hardly moves.",
 };
@@ -73,19 +73,18 @@ export function descend(values, rate, steps = STEPS) {
   return out;
 }
 
-//= frame.js
 const REPAIRS = { none: "none", diagonal: "divide by the diagonal of H", centre: "subtract the mean", standardise: "subtract the mean, divide by the spread" };
 
-function render({ model, el }) {
-  const ui = stage(el, model, about, defaults, "The top eigenvalue comes from the mean, not from the spread of the features, and it grows with their number. It forces the rate down until the smallest eigenvalue stands still. Rescaling by the diagonal cannot see it; subtracting the mean removes it. What is left then is the spread of the variances.");
+function render(host) {
+  const ui = stage(host, "The top eigenvalue comes from the mean, not from the spread of the features, and it grows with their number. It forces the rate down until the smallest eigenvalue stands still. Rescaling by the diagonal cannot see it; subtracting the mean removes it. What is left then is the spread of the variances.");
   ui.slider("rate", "Learning rate α", { min: 0.001, max: 10, step: 0.01, log: true });
   ui.slider("mean", "Mean of every feature", { min: 0, max: 2, step: 0.05 });
   ui.slider("spread", "Largest deviation, 1/smallest", { min: 1, max: 4, step: 0.1 });
   ui.select("count", "Features", { 2: "2", 4: "4", 8: "8", 16: "16", 32: "32", 64: "64" });
   ui.select("repair", "Repair", REPAIRS);
   ui.button("Best fixed rate", () => ui.put({ rate: Math.min(10, rates(spectrum(ui.state())).best) }));
-  const left = chart(ui.charts, "Factor per step against the eigenvalue", 310), right = chart(ui.charts, "Error along eigenvectors and excess cost against the step", 310);
-  ui.keys([["smallest eigenvalue", 0, true], ["largest eigenvalue", 1, true], ["excess cost", 2]]);
+  const left = ui.chart("Factor per step against the eigenvalue", 310), right = ui.chart("Error along eigenvectors and excess cost against the step", 310);
+  ui.keys([["smallest eigenvalue", 0, "both"], ["largest eigenvalue", 1, "both"], ["excess cost", 2]]);
   const steps = Array.from({ length: STEPS + 1 }, (_, k) => k), axis = Array.from({ length: 241 }, (_, i) => 10 ** (-3 + (6 * i) / 240));
   return ui.start(() => {
     const s = ui.state(), values = spectrum(s), { limit, kappa, factor } = rates(values), ends = [values[0], values.at(-1)];
@@ -99,8 +98,10 @@ function render({ model, el }) {
     d.paint(ends.map((v, i) => `<path d="${d.line(steps, steps.map(k => clip(Math.abs(1 - s.rate * v) ** k)))}" ${stroke(i)}/>`).join("")
       + `<path d="${d.line(steps, descend(values, s.rate).map(clip))}" ${stroke(2)}/>`);
     const wait = stepsToThousandth(values, s.rate);
-    ui.say(`Eigenvalues from ${said(ends[0], 3)} to ${said(ends[1], 3)}, condition number ${said(kappa)}. Stable below α = ${said(limit)}. `
-      + (wait === Infinity ? "At this rate the error along the largest eigenvalue does not shrink." : `At this rate the slowest direction needs ${wait} ${wait === 1 ? "step" : "steps"} to a thousandth; the best fixed rate has a factor of ${said(factor, 4)} per step.`));
+    return `Eigenvalues from ${said(ends[0], 3)} to ${said(ends[1], 3)}, condition number ${said(kappa)}. Stable below α = ${said(limit)}. `
+      + (wait === Infinity ? "At this rate the error along the largest eigenvalue does not shrink." : `At this rate the slowest direction needs ${wait} ${wait === 1 ? "step" : "steps"} to a thousandth; the best fixed rate has a factor of ${said(factor, 4)} per step.`);
   });
 }
 export default { render };
+
+//= frame.js

@@ -1,7 +1,7 @@
 // Chapter 05: the gradient through batch normalisation, split into its three paths, on a batch that can be dragged.
 export const about = {
   title: "Three paths through batch normalisation",
-  question: "Which gradients does batch normalisation let through, and which does it swallow?",
+  question: "How must the incoming gradients lie so that nothing of them comes through? Move the points.",
   chapter: "05_batch_norm",
   alt: "A batch of points, input against incoming gradient, with the straight line that the mean path and the variance path remove. What reaches the input is each point's vertical distance from this line, divided by σ. Points on one line send nothing back.",
 };
@@ -24,23 +24,13 @@ export function share({ direct, byMean, byVariance }) {
   return norm(byMean.map((v, k) => v + byVariance[k])) / norm(direct);
 }
 
-/** Standard normal numbers from a seed (mulberry32, Box and Muller). */
-export function normals(seed, count) {
-  let a = seed | 0;
-  const uniform = () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
-}
+/** Standard normal numbers from a seed. */
+export const normals = (seed, count) => Array.from({ length: count }, random(seed).normal);
 
-//= frame.js
 const NAMES = ["direct path", "mean path", "variance path", "sum: what reaches x"];
 
-function render({ model, el }) {
-  const ui = stage(el, model, about, defaults, "Together the mean path and the variance path take away the straight line that fits the points best. Put all points on one line, level or sloping, and nothing comes through: moving or stretching the whole column changes no output. With two points there is always such a line. With a large ε the slope is removed only in part.");
+function render(host) {
+  const ui = stage(host, "Together the mean path and the variance path take away the straight line that fits the points best. Put all points on one line, level or sloping, and nothing comes through: moving or stretching the whole column changes no output. With two points there is always such a line. With a large ε the slope is removed only in part.");
   ui.slider("count", "Examples B", { min: 2, max: 8, step: 1 });
   ui.slider("eps", "ε", { min: 1e-5, max: 10, step: 0.1, log: true, text: v => said(v, 2) });
   const fit = (x, y) => [Math.max(-3.8, Math.min(3.8, Math.round(x * 100) / 100)), Math.max(-1.9, Math.min(1.9, Math.round(y * 100) / 100))];
@@ -49,8 +39,8 @@ function render({ model, el }) {
   ui.button("Gradients on a line", () => change(([x]) => fit(x, 0.2 + 0.4 * x)));
   ui.button("One far example", () => change(([x, g], k) => (k ? fit(x / 3, g) : fit(3.7, g))));
   ui.button("Draw a batch", () => { const z = normals(ui.get("seed"), 16); ui.put({ seed: ui.get("seed") + 1, points: START.map((_, k) => fit(1.4 * z[2 * k], 0.8 * z[2 * k + 1])) }); });
-  const plane = chart(ui.charts, "The batch: input and incoming gradient of each example; all points can be moved", 330, "group"), bars = chart(ui.charts, "The three paths and their sum for each example", 330);
-  ui.keys(NAMES.map((name, i) => [name, i, true]));
+  const plane = ui.chart("The batch: input and incoming gradient of each example; all points can be moved", 330), bars = ui.chart("The three paths and their sum for each example", 330);
+  ui.keys(NAMES.map((name, i) => [name, i, "both"]));
   const handles = START.map((_, k) => plane.handle({
     label: "Example " + (k + 1), colour: 0, mark: k + 1, step: [0.1, 0.1],
     move: (x, y) => ui.put({ points: ui.get("points").map((p, i) => (i === k ? fit(x, y) : p)) }),
@@ -71,7 +61,9 @@ function render({ model, el }) {
       const at = k + 1 + (i - 1.5) * 0.18;
       return `<path d="M${d.X(at)} ${d.Y(0)}V${d.Y(v)}" stroke="${COLOURS[i]}" stroke-width="${i === 3 ? 4 : 2}"/>` + d.dot(at, v, i, i === 3 ? 5 : 4);
     }).join("")).join(""));
-    ui.say(`μ = ${said(s.mu, 2)}, σ = ${said(s.sigma, 2)}. Length of the direct path ${said(norm(s.direct), 2)}, of the sum ${said(norm(s.total), 2)}. The statistics path is ${said(share(s), 2)} of the direct one; for random gradients √(2/B) = ${said(Math.sqrt(2 / count), 2)}.`);
+    return `μ = ${said(s.mu, 2)}, σ = ${said(s.sigma, 2)}. Length of the direct path ${said(norm(s.direct), 2)}, of the sum ${said(norm(s.total), 2)}. The statistics path is ${said(share(s), 2)} of the direct one; for random gradients √(2/B) = ${said(Math.sqrt(2 / count), 2)}.`;
   });
 }
 export default { render };
+
+//= frame.js

@@ -1,7 +1,7 @@
 // Chapter 06: a scale-invariant weight on its growing sphere, with and without decay, and its effective rate.
 export const about = {
   title: "The rate you set and the rate you get",
-  question: "Set two rates a hundred times apart: how far apart are the effective rates after a thousand steps, and what changes with decay?",
+  question: "Make the learning rate a hundred times larger: how much larger is the effective rate after a thousand steps?",
   chapter: "06_scale_invariance",
   alt: "A weight walks outwards along tangents to ever larger spheres, so each step turns it by a smaller angle. Against the step, on logarithmic axes, the effective learning rates of all rates fall and merge into one line of slope minus one half. With weight decay each levels off at its own height.",
 };
@@ -39,11 +39,10 @@ export function spiral(state, n, steps) {
   return way;
 }
 
-//= frame.js
 const DRAWN = 150, AT = [...new Set(Array.from({ length: 160 }, (_, i) => Math.floor(10 ** ((i * Math.log10(STEPS + 1)) / 159) + 1e-9) - 1))];
 
-function render({ model, el }) {
-  const ui = stage(el, model, about, defaults, "Each step is tangent to the sphere, so without decay the weight only grows, and every rate ends under one ceiling: a large rate throws the weight far out and becomes a small one. Decay pulls it back until growth and shrinking balance. The height of that balance depends on the product of rate and decay (and on G), not on the start.");
+function render(host) {
+  const ui = stage(host, "Each step is tangent to the sphere, so without decay the weight only grows, and every rate ends under one ceiling: a large rate throws the weight far out and becomes a small one. Decay pulls it back until growth and shrinking balance. The height of that balance depends on the product of rate and decay (and on G), not on the start.");
   ui.slider("lr", "Learning rate α", { min: 0.01, max: 10, step: 0.05, log: true, text: v => said(v, 2) });
   ui.slider("step", "Step k", { min: 1, max: STEPS, step: 0.01, log: true, text: v => String(Math.round(v)) });
   ui.slider("length", "Length at the start", { min: 0.3, max: 10, step: 0.05, log: true, text: v => said(v, 2) });
@@ -65,8 +64,8 @@ function render({ model, el }) {
     ui.put({ step: last = Math.round(ui.get("step")) });
     frame = requestAnimationFrame(pace);
   });
-  const sphere = chart(ui.charts, "The weight's way outwards, unrolled into a plane", 300), curves = chart(ui.charts, "Effective rate or squared norm against the step", 330);
-  ui.keys([["your rate", 0, true], ["rates 0.01, 0.1, 1 and 10", 1], ["ceiling (6.14) without decay, balance with decay", 4]]);
+  const sphere = ui.chart("The weight's way outwards, unrolled into a plane", 300), curves = ui.chart("Effective rate or squared norm against the step", 330);
+  ui.keys([["your rate", 0, "both"], ["rates 0.01, 0.1, 1 and 10", 1], ["ceiling (6.14) without decay, balance with decay", 4]]);
   const stop = ui.start(() => {
     const s = ui.state(), k = Math.round(s.step), n = normSq(s), drawn = Math.min(k, DRAWN), way = spiral(s, n, drawn), end = way[drawn];
     const size = Math.max(...way.map(p => Math.hypot(...p))) * 1.08, nice = [0.5, 1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100, 150, 200].find(v => v >= size) ?? size, half = nice / 2;
@@ -81,9 +80,11 @@ function render({ model, el }) {
     d.paint(others + `<path d="${d.line(steps, guide.map(v => (v < 1e9 && v > 0 ? v : NaN)))}" ${stroke(4, 1.5)}/><path d="${d.line(steps, AT.map(i => value(s.lr, n, i)))}" ${stroke(0, 2.5)}/>`
       + `<path class="thin" d="M${d.X(k + 1)} 0V${d.h}"/>` + d.dot(k + 1, value(s.lr, n, k), 0, 6));
     const degrees = (turn(s, n[k]) * 180) / Math.PI;
-    ui.say(`After ${k} ${k === 1 ? "step" : "steps"} the length is ${said(Math.sqrt(n[k]))}, the effective rate ${said(s.lr / n[k])}, and the next step turns the weight by ${said(degrees, 2)}°.`
-      + (s.wd > 0 ? ` Balance at an effective rate of ${said(rate)}.` : "") + (k > DRAWN ? ` The spiral shows the first ${DRAWN} steps.` : ""));
+    return `After ${k} ${k === 1 ? "step" : "steps"} the length is ${said(Math.sqrt(n[k]))}, the effective rate ${said(s.lr / n[k])}, and the next step turns the weight by ${said(degrees, 2)}°.`
+      + (s.wd > 0 ? ` Balance at an effective rate of ${said(rate)}.` : "") + (k > DRAWN ? ` The spiral shows the first ${DRAWN} steps.` : "");
   });
   return () => { cancelAnimationFrame(frame); frame = 0; stop(); };
 }
 export default { render };
+
+//= frame.js

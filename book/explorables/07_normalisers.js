@@ -2,7 +2,7 @@
 
 export const about = {
   title: "Who shares a mean?",
-  question: "Which of the nine changes does each normaliser not see? Choose a normaliser, choose a change, and count the outputs that move.",
+  question: "Which changes does each normaliser not see? Choose a normaliser, choose a change, and count the outputs that move.",
   chapter: "07_other_normalizers",
   alt: "A block of four examples, six units and four positions. Batch norm takes one mean over all examples and positions of a unit; instance norm over the positions of one unit in one example; group norm over a group of units and all positions of one example; layer norm over the units of one example at one position. What is scaled or shifted within one such set leaves the output as it was.",
 };
@@ -81,64 +81,60 @@ export function moves(norm, groups, change, s = start()) {
   return after.map((v, k) => (change === "other examples replaced" && k >= O * T ? 0 : Math.abs(v - before[k])));
 }
 
-const NORMS = [["BN", "batch norm"], ["IN", "instance norm"], ["GN", "group norm"], ["LN", "layer norm (last axis)"], ["RMS", "RMS norm"], ["WN", "weight norm"], ["none", "no normaliser"]];
+const NORMS = { BN: "batch norm", IN: "instance norm", GN: "group norm", LN: "layer norm (last axis)", RMS: "RMS norm", WN: "weight norm", none: "no normaliser" };
 export const defaults = { norm: "BN", groups: 2, change: "a unit's weights × 3", cell: at(1, 2, 1) };
+const place = (k) => [Math.floor(k / (O * T)), Math.floor(k / T) % O, k % T];
+const square = (x, y, side) => `M${tenth(x)} ${tenth(y)}h${tenth(side)}v${tenth(side)}h${-tenth(side)}z`;
+const TABLE = `<style>.xp .xp-tried{display:table;border-collapse:collapse;font-size:13px;line-height:1.35;margin:.3em 0;width:auto;color:inherit;background:none}.xp .xp-tried :is(th,td,tr){padding:2px 3px;border:0;text-align:center;font-weight:normal;background:none!important;color:inherit}.xp .xp-tried tbody th{text-align:left}.xp .xp-tried caption{caption-side:top;text-align:left;color:inherit;padding:0 0 .3em}</style>`;
 
 function render(host) {
-  const s0 = start(), inputs = linear(s0);
-  let tried = {};
-  const draw = (state, { box, width, set }) => {
-    const { norm, groups, change } = state, moved = moves(norm, groups, change, s0);
+  const ui = stage(host, "Look for pairs. What only scales or shifts a whole shaded set leaves no trace (for RMS norm: what only scales it); what changes a part of the set does. Batch norm and layer norm miss different things, and only one of them looks at other examples.");
+  ui.select("norm", "Normaliser", NORMS);
+  ui.select("change", "Change", Object.fromEntries(Object.keys(CHANGES).map((c) => [c, c])));
+  ui.select("groups", "Groups (GN only)", { 1: 1, 2: 2, 3: 3, 6: 6 }, { off: (s) => s.norm !== "GN" });
+  ui.slider("cell", "Outlined", { min: 0, max: B * O * T - 1, step: 1, text: (k) => { const [n, o, t] = place(k); return `ex. ${n}, unit ${o}, pos. ${t}`; } });
+  ui.keys(["■ positive, □ negative; the area is the size"]);
+  const blocks = ui.chart("Activations of four examples with six units at four positions, and how far each output moves", 0), table = add(ui.charts, "div"), s0 = start(), inputs = linear(s0), tried = {};
+  const show = (groups) => {
+    const columns = ["BN", "IN", `GN ${groups}`, "LN", "RMS", "WN", "none"];
+    const rows = Object.keys(CHANGES).map((c) => `<tr><th scope="row">${c}</th>${columns.map((n) => `<td>${{ undefined: "·", true: "×", false: "●" }[tried[`${n}|${c}`]]}</td>`).join("")}</tr>`).join("");
+    table.innerHTML = `${TABLE}<table class="xp-tried"><caption>Tried: ● all outputs stay, × some move, · not yet</caption><thead><tr><td></td>${columns.map((n) => `<th scope="col">${n.replace(" ", "&nbsp;")}</th>`).join("")}</tr></thead><tbody>${rows}</tbody></table>`;
+  };
+  show(defaults.groups); // its width first
+  return ui.start((state) => {
+    const { norm, groups, change, cell } = state, moved = moves(norm, groups, change, s0), mine = owner(norm, groups, ...place(cell));
     const count = moved.filter((m) => m > 1e-9).length, counted = change === "other examples replaced" ? O * T : B * O * T;
+    const shares = (k) => norm !== "none" && norm !== "WN" && owner(norm, groups, ...place(k)) === mine;
     tried[`${norm === "GN" ? `GN ${groups}` : norm}|${change}`] = count > 0;
-    const cn = Math.floor(state.cell / (O * T)), co = Math.floor(state.cell / T) % O, ct = state.cell % T;
-    const mine = owner(norm, groups, cn, co, ct), shares = (n, o, t) => norm !== "none" && norm !== "WN" && owner(norm, groups, n, o, t) === mine;
-    const size = Math.max(13, Math.min(18, Math.floor((Math.min(width, 470) - 52 - 24) / (B * T)))), gap = 8, left = 52, wide = left + B * (T * size + gap) - gap, tall = O * size;
-    const corner = (k) => [left + Math.floor(k / (O * T)) * (T * size + gap) + (k % T) * size, (Math.floor(k / T) % O) * size];
-    const square = (x, y, side) => `M${x.toFixed(1)},${y.toFixed(1)}h${side.toFixed(1)}v${side.toFixed(1)}h${(-side).toFixed(1)}z`;
+    const left = 52, gap = 8, size = Math.max(13, Math.min(18, Math.floor((blocks.room - left - 3 * gap) / (B * T)))), tall = O * size, second = tall + 96;
+    const corner = (k) => { const [n, o, t] = place(k); return [left + n * (T * size + gap) + t * size, o * size]; };
     const block = (top, value, most, shaded) => {
-      const paths = { grid: "", set: "", slash: "", up: "", down: "" };
+      const paths = { grid: "", set: "", slash: "", up: "", down: "" }, [cx, cy] = corner(cell);
       value.forEach((v, k) => {
         const [x, y] = corner(k), side = Math.min(1, Math.sqrt(Math.abs(v) / most)) * (size - 5), inside = (size - side) / 2;
         paths.grid += square(x, y, size);
         if (Math.abs(v) > 1e-9) paths[v > 0 ? "up" : "down"] += square(x + inside, y + inside, side);
-        if (shaded && shares(Math.floor(k / (O * T)), Math.floor(k / T) % O, k % T)) {
-          paths.set += square(x, y, size);
-          paths.slash += `M${x + 1},${y + size - 1}l${size - 2},${2 - size}`;
-        }
+        if (!shaded || !shares(k)) return;
+        paths.set += square(x, y, size);
+        paths.slash += `M${x + 1} ${y + size - 1}l${size - 2} ${2 - size}`;
       });
-      const [cx, cy] = corner(state.cell), names = Array.from({ length: O }, (_, o) => `<text x="${left - 6}" y="${o * size + size / 2 + 5}" text-anchor="end">${o ? o : "unit 0"}</text>`)
+      const names = Array.from({ length: O }, (_, o) => `<text x="${left - 6}" y="${o * size + size / 2 + 5}" text-anchor="end">${o ? o : "unit 0"}</text>`)
         .concat(Array.from({ length: B }, (_, n) => `<text x="${left + n * (T * size + gap)}" y="-6">ex. ${n}</text>`)).join("");
-      return `<g transform="translate(0,${top})">${names}<path d="${paths.set}" fill="var(--c1)" fill-opacity=".4"/><path d="${paths.grid}" fill="none" stroke="var(--grid)"/><path d="${paths.up}" fill="var(--ink)"/><path d="${paths.down}" fill="none" stroke="var(--ink)" stroke-width="1.4"/>
+      return `<g transform="translate(0 ${top})">${names}<path d="${paths.set}" fill="var(--c1)" fill-opacity=".4"/><path d="${paths.grid}" class="grid" fill="none"/><path d="${paths.up}" fill="currentColor"/><path d="${paths.down}" fill="none" stroke="currentColor" stroke-width="1.4"/>
         <path d="${paths.slash}" stroke="var(--c1)" stroke-width="1.5"/>${shaded ? `<path d="${square(cx + 1, cy + 1, size - 2)}" fill="none" stroke="var(--c0)" stroke-width="3"/>` : ""}</g>`;
     };
-    const second = 44 + tall + 52, words = `Activations of four examples with six units at four positions, and how far each output moves: ${change}`;
-    const art = `<text x="0" y="14">activations before the normaliser; shaded: one mean</text>${block(44, inputs, 5, true)}<text x="0" y="${second - 26}">how far each output moves</text>${block(second, moved, 6, false)}`;
-    const columns = ["BN", "IN", `GN ${groups}`, "LN", "RMS", "WN", "none"];
-    const rows = Object.keys(CHANGES).map((c) => `<tr><th scope="row">${c}</th>${columns.map((n) => `<td>${{ undefined: "·", true: "×", false: "●" }[tried[`${n}|${c}`]]}</td>`).join("")}</tr>`).join("");
-    box.innerHTML = `<style>.xp .xp-tried{display:table;border-collapse:collapse;font-size:13px;line-height:1.35;margin:.3em 0;width:auto;color:inherit;background:none}.xp .xp-tried :is(th,td,tr){padding:2px 3px;border:0;text-align:center;font-weight:normal;background:none!important;color:inherit}.xp .xp-tried tbody th{text-align:left}.xp .xp-tried caption{caption-side:top;text-align:left;color:inherit;padding:0 0 .3em}</style>
-      <div class="xp-row">${picture(wide, second + tall + 6, words, art)}<table class="xp-tried"><caption>Tried: ● all outputs stay, × some move, · not yet</caption><thead><tr><td></td>${columns.map((n) => `<th scope="col">${n.replace(" ", "&nbsp;")}</th>`).join("")}</tr></thead><tbody>${rows}</tbody></table></div>`;
-    box.querySelector("svg").onclick = ({ offsetX: x, offsetY: y }) => {
+    blocks.size(second + tall + 6);
+    blocks.paint(`<text x="0" y="14">activations before the normaliser; shaded: one mean</text>${block(44, inputs, 5, true)}<text x="0" y="${second - 26}">how far each output moves</text>${block(second, moved, 6, false)}`);
+    blocks.svg.onclick = ({ offsetX: x, offsetY: y }) => {
       const hit = inputs.findIndex((_, k) => { const [cx, cy] = corner(k); return [44, second].some((top) => x >= cx && x < cx + size && y - top >= cy && y - top < cy + size); });
-      if (hit >= 0) set({ cell: hit });
+      if (hit >= 0) ui.put({ cell: hit });
     };
-    const others = inputs.filter((_, k) => shares(Math.floor(k / (O * T)), Math.floor(k / T) % O, k % T)).length - 1;
-    const shared = norm === "WN" ? "Weight norm takes no statistics of activations." : norm === "none" ? "Nothing is normalised." : `The outlined activation shares its ${norm === "RMS" ? "mean square" : "mean and variance"} with ${others} others.`;
+    show(groups);
+    const shared = norm === "WN" ? "Weight norm takes no statistics of activations." : norm === "none" ? "Nothing is normalised."
+      : `The outlined activation shares its ${norm === "RMS" ? "mean square" : "mean and variance"} with ${inputs.filter((_, k) => shares(k)).length - 1} others.`;
     return `${shared} <b>${change}</b>: ${count} of ${counted} outputs move${count ? `, the farthest by ${said(Math.max(...moved))}` : ""}.`;
-  };
-  const controls = [
-    { kind: "select", key: "norm", label: "Normaliser", options: NORMS },
-    { kind: "select", key: "change", label: "Change", options: Object.keys(CHANGES).map((c) => [c, c]) },
-    { kind: "select", key: "groups", label: "Groups (GN only)", options: [1, 2, 3, 6].map((g) => [g, g]), off: (s) => s.norm !== "GN" },
-    { key: "cell", label: "Outlined", min: 0, max: B * O * T - 1, step: 1, show: (k) => `ex. ${Math.floor(k / (O * T))}, unit ${Math.floor(k / T) % O}, pos. ${k % T}` },
-  ];
-  return stage(host, {
-    about, defaults, controls, draw, reset: () => { tried = {}; },
-    key: "<span>■ positive, □ negative; the area is the size</span>",
-    look: "Look for pairs. What only scales or shifts a whole shaded set leaves no trace (for RMS norm: what only scales it); what changes a part of the set does. Batch norm and layer norm miss different things, and only one of them looks at other examples.",
-  });
+  }, () => Object.keys(tried).forEach((pair) => delete tried[pair]));
 }
-
 export default { render };
 
-//= kit.js
+//= frame.js

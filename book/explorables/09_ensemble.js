@@ -2,7 +2,7 @@
 
 export const about = {
   title: "Two to the n networks",
-  question: "For which activations is one pass without dropout the mean of all the masked networks, and where is the gap largest? Move p, the number of inputs and one weight.",
+  question: "For which activations is one pass without dropout the mean of all the masked networks? Choose one, and move p and a weight.",
   chapter: "09_regularization",
   alt: "The curve of an activation with one dot for each of the masked networks, and two markers above the unmasked pre-activation: the mean of all networks and the single pass. For a linear unit they coincide. For a ReLU or a square the mean lies above the curve; for a sigmoid it lies above or below, and the gap shrinks far from the bend.",
 };
@@ -42,39 +42,32 @@ export function ensemble({ x, w, p, phi }) {
 export const defaults = { phi: "relu", p: 0.3, n: 6, first: 0.9, mask: 5 };
 
 function render(host) {
-  const draw = ({ phi, p, n, first, mask }, { box, width }) => {
-    const w = weights(n, first), found = ensemble({ x: w.map(() => 1), w, p, phi }), [f] = PHIS[phi], m = Math.min(mask, 2 ** n - 1);
-    const low = Math.min(...found.z, -1.5), high = Math.max(...found.z, 1.5), pad = 0.06 * (high - low);
-    const range = { from: low - pad, to: high + pad }, zs = Array.from({ length: 121 }, (_, k) => range.from + ((range.to - range.from) * k) / 120);
-    const values = zs.map(f), from = Math.min(0, ...values), to = Math.max(1, ...values), room = 0.08 * (to - from);
-    const nice = (a, b) => { const raw = (b - a) / 4, base = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].find((k) => k * base >= raw) * base;
-      return Array.from({ length: 12 }, (_, k) => (Math.ceil(a / step) + k) * step).filter((v) => v <= b).map((v) => [v, minus(+v.toFixed(6))]); };
-    const { X, Y, frame } = axes({ left: 44, top: 24, width: width - 56, height: 250,
-      x: { ...range, ticks: nice(range.from, range.to), label: "pre-activation z of a masked network" }, y: { from: from - room, to: to + room, ticks: nice(from - room, to + room), label: "output φ(z)" } });
-    const dots = found.z.map((z, k) => `<circle cx="${X(z).toFixed(1)}" cy="${Y(f(z)).toFixed(1)}" r="${Math.max(2, Math.min(14, 26 * Math.sqrt(found.q[k]))).toFixed(1)}" fill="var(--c0)" fill-opacity=".35" stroke="var(--c0)"/>`).join("");
-    const mu = X(found.mu), chosen = found.z[m];
-    const inside = curve(zs.map((z) => [X(z), Y(f(z))]), 4, 1.4) + dots + `<path d="M${mu},${Y(found.mean)}V${Y(found.single)}" stroke="var(--c1)" stroke-width="3"/>`
-      + mark(X(chosen), Y(f(chosen)), 0, 8, true) + mark(mu, Y(found.single), 2, 9, true) + mark(mu, Y(found.mean), 1, 5);
-    const gap = Math.max(24, Math.min(40, (width - 40) / n)), units = w.map((v, i) => { const on = (m >> i) & 1, at = 22 + i * gap;
-      return `<circle cx="${at}" cy="24" r="9" fill="${on ? "var(--c0)" : "var(--paper)"}" stroke="var(--ink)" stroke-width="1.5" ${on ? "" : 'stroke-dasharray="3 2"'}/>${on ? "" : `<path d="M${at - 6},30l12,-12" stroke="var(--ink)"/>`}<text x="${at}" y="50" text-anchor="middle">${minus(+v.toFixed(2))}</text>`; }).join("");
-    box.innerHTML = picture(width, 56, "The inputs that the circled network keeps, with their weights", units) + picture(width, 24 + 250 + 44, "Activation curve, a dot for every masked network, mean and single pass", frame(inside));
-    return `Mean of ${2 ** n} networks ${minus(found.mean.toFixed(4))}, single pass ${minus(found.single.toFixed(4))}, gap ${minus((found.mean - found.single).toFixed(4))}; (9.6) says ${minus((found.expansion - found.single).toFixed(4))}.
-      The circled network has probability ${said(found.q[m])} and gives ${minus(f(chosen).toFixed(4))}.`;
-  };
-  return stage(host, {
-    about, defaults, draw,
-    controls: [
-      { kind: "select", key: "phi", label: "Activation φ", options: [["linear", "linear"], ["relu", "ReLU"], ["square", "square"], ["sigmoid", "sigmoid"], ["tanh", "tanh"]] },
-      { key: "p", label: "Drop, p", min: 0, max: 0.8, step: 0.05, show: (v) => v.toFixed(2) },
-      { key: "n", label: "Inputs n", min: 1, max: 8, step: 1, show: (v) => v },
-      { key: "first", label: "First weight", min: -3, max: 3, step: 0.1, show: (v) => minus((+v).toFixed(1)) },
-      { key: "mask", label: "Circled network", min: 0, max: 255, step: 1, limit: (s) => 2 ** s.n - 1, show: (v, s) => `${Math.min(v, 2 ** s.n - 1) + 1} of ${2 ** s.n}` },
-    ],
-    key: entry(0, "a masked network, larger where likelier", true) + entry(1, "mean of all", true) + entry(2, "one pass without dropout", true),
-    look: "The markers coincide for a linear unit, at every p. For a convex φ the mean never lies below the single pass. For a ReLU the gap vanishes once all networks lie on one side of the kink; the second-order term (9.6), which sees no kink, always says 0 there.",
+  const ui = stage(host, "The markers coincide for a linear unit, at every p. For a convex φ the mean never lies below the single pass. For a ReLU the gap vanishes once all networks lie on one side of the kink; the second-order term (9.6), which sees no kink, always says 0 there.");
+  ui.select("phi", "Activation φ", { linear: "linear", relu: "ReLU", square: "square", sigmoid: "sigmoid", tanh: "tanh" });
+  ui.slider("p", "Drop, p", { min: 0, max: 0.8, step: 0.05, text: (v) => v.toFixed(2) });
+  ui.slider("n", "Inputs n", { min: 1, max: 8, step: 1 });
+  ui.slider("first", "First weight", { min: -3, max: 3, step: 0.1, text: (v) => minus((+v).toFixed(1)) });
+  ui.slider("mask", "Circled network", { min: 0, max: 255, step: 1, limit: (s) => 2 ** s.n - 1, text: (v, s) => `${Math.min(v, 2 ** s.n - 1) + 1} of ${2 ** s.n}` });
+  ui.keys([["a masked network, larger where likelier", 0, "dot"], ["mean of all", 1, "dot"], ["one pass without dropout", 2, "dot"]]);
+  const strip = ui.chart("The inputs that the circled network keeps, with their weights", 0, true), curve = ui.chart("Activation curve, a dot for every masked network, mean and single pass", 310, true);
+  return ui.start(({ phi, p, n, first, mask }) => {
+    const w = weights(n, first), found = ensemble({ x: w.map(() => 1), w, p, phi }), [f] = PHIS[phi], m = Math.min(mask, 2 ** n - 1), chosen = found.z[m];
+    const low = Math.min(...found.z, -1.5), high = Math.max(...found.z, 1.5), pad = 0.06 * (high - low), from = low - pad, to = high + pad;
+    const zs = Array.from({ length: 121 }, (_, k) => from + ((to - from) * k) / 120), values = zs.map(f), bottom = Math.min(0, ...values), top = Math.max(1, ...values), room = 0.08 * (top - bottom);
+    strip.size(58);
+    const gap = Math.max(24, Math.min(40, (strip.w - 40) / n));
+    strip.paint(w.map((v, i) => {
+      const on = (m >> i) & 1, at = tenth(22 + i * gap);
+      return `<circle cx="${at}" cy="24" r="9" fill="${on ? "var(--c0)" : "none"}" stroke="currentColor" stroke-width="1.5" ${on ? "" : 'stroke-dasharray="3 2"'}/>${on ? "" : `<path d="M${at - 6} 30l12 -12" stroke="currentColor"/>`}<text x="${at}" y="50" text-anchor="middle">${minus(+v.toFixed(2))}</text>`;
+    }).join(""));
+    const c = curve.frame({ min: from, max: to, name: "pre-activation z of a masked network" }, { min: bottom - room, max: top + room, name: "output φ(z)" });
+    const dots = found.z.map((z, k) => `<circle cx="${c.X(z)}" cy="${c.Y(f(z))}" r="${tenth(Math.max(2, Math.min(14, 26 * Math.sqrt(found.q[k]))))}"/>`).join("");
+    c.paint(`<path d="${c.line(zs, values)}" ${stroke(4, 1.4)}/><g fill="var(--c0)" fill-opacity=".35" stroke="var(--c0)">${dots}</g><path d="M${c.X(found.mu)} ${c.Y(found.mean)}V${c.Y(found.single)}" stroke="var(--c1)" stroke-width="3"/>`
+      + c.dot(chosen, f(chosen), 0, 8, true) + c.dot(found.mu, found.single, 2, 9, true) + c.dot(found.mu, found.mean, 1, 5));
+    const four = (v) => minus(v.toFixed(4)).replace(/^−(?=0\.0000$)/, "");
+    return `Mean of ${2 ** n} networks ${four(found.mean)}, single pass ${four(found.single)}, gap ${four(found.mean - found.single)}; (9.6) says ${four(found.expansion - found.single)}. The circled network has probability ${said(found.q[m])} and gives ${four(f(chosen))}.`;
   });
 }
-
 export default { render };
 
-//= kit.js
+//= frame.js

@@ -2,7 +2,7 @@
 
 export const about = {
   title: "How high may the cycle go?",
-  question: "Does the range test find the best peak? Move the peak until the run ends lowest, and compare with the suggestion. Then change the length of the test.",
+  question: "Does the range test find the best peak? Move the peak until the run ends lowest, and compare with the suggestion.",
   chapter: "10_one_cycle",
   alt: "Three curves. The loss of a range test falls, then explodes as the rate grows; a dot marks its steepest fall. The one-cycle schedule climbs to a peak and comes down to almost nothing while the momentum does the opposite. The loss of a run with that schedule ends lowest for a peak well above the suggestion and below the rate at which the test explodes; a longer test suggests less.",
 };
@@ -72,7 +72,7 @@ export function train(rates, momenta, seed, { curvatures, noise } = VALLEY) {
 }
 
 export const defaults = { peak: 0.05, pct: 0.3, T: 200, three: false, counter: true, rates: 100, beta: 0.9, seed: 1 };
-const LOW = 1e-3, HIGH = 10;
+const LOW = 1e-3, HIGH = 10, DECADES = [0.001, 0.01, 0.1, 1, 10];
 
 /** The range test: rates, losses, smoothed losses, the suggestion and the rate with the least loss. */
 export function rangeTest({ rates: n, beta, seed }) {
@@ -98,50 +98,38 @@ export function run({ peak, pct, T, three, counter, seed }) {
 }
 
 function render(host) {
-  const tried = new Map();
-  let test, tested;
-  const draw = (state, { box, width }) => {
-    const settings = [state.rates, state.beta, state.seed].join();
-    if (settings !== tested) [test, tested] = [rangeTest(state), settings];
-    const { rates, momenta, losses, constant } = run(state), { T, peak } = state;
-    const wide = width >= 600, w = wide ? (width - 24) / 2 : width, inner = w - 60, tall = 150;
-    const decades = [[0.001, "0.001"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"], [10, "10"]];
-    const one = axes({ left: 46, top: 26, width: inner, height: tall, x: { from: LOW, to: HIGH, log: true, ticks: decades, label: "learning rate" }, y: { from: 0, to: 1.6, ticks: [[0, "0"], [0.5, "0.5"], [1, "1"], [1.5, "1.5"]], label: "range test: loss" } });
-    const line = `<path d="M${one.X(peak)},0V${tall}" stroke="var(--c1)" stroke-width="2" stroke-dasharray="8 4"/>`;
-    const at = test.soft[test.rates.indexOf(test.suggestion)];
-    const first = one.frame(curve(test.rates.map((r, k) => [one.X(r), one.Y(test.losses[k])]), 3, 1) + curve(test.rates.map((r, k) => [one.X(r), one.Y(test.soft[k])]), 0) + line + mark(one.X(test.suggestion), one.Y(at), 0, 6));
-    const ticks = [0, T / 2, T].map((v) => [v, Math.round(v)]);
-    const two = axes({ left: 46, top: 26, width: inner, height: tall, x: { from: 0, to: T, ticks, label: "step" }, y: { from: 0, to: 1.05, ticks: [[0, "0"], [0.5, "0.5"], [1, "1"]], label: "rate / peak; momentum" } });
-    const second = two.frame(curve(rates.map((r, k) => [two.X(k), two.Y(r / peak)]), 1) + curve(momenta.map((m, k) => [two.X(k), two.Y((m - 0.8) * 6)]), 2)
-      + [0, Math.round(state.pct * T - 1)].map((k) => `<text x="${two.X(k) + 5}" y="${two.Y((momenta[k] - 0.8) * 6) + (k ? 16 : -5)}">${momenta[k].toFixed(2)}</text>`).join(""));
-    const three = axes({ left: 46, top: 26, width: width - 60, height: tall, x: { from: 0, to: T, ticks, label: "step" }, y: { from: 1e-3, to: 10, log: true, ticks: [[0.001, "0.001"], [0.01, "0.01"], [0.1, "0.1"], [1, "1"], [10, "10"]], label: "loss, mean of six runs" } });
-    const path = (values, k) => curve(values.map((v, i) => [three.X(i), three.Y(Math.min(1e3, Math.max(1e-5, Number.isFinite(v) ? v : 1e3)))]), k);
-    const third = three.frame(path(constant, 4) + path(losses, 1));
-    const high = 26 + tall + 46;
-    box.innerHTML = `<div class="xp-row">${picture(w, high, "Loss of the range test against the learning rate; a dot marks the suggestion", first)}${picture(w, high, "Rate and momentum of the cycle against the step", second)}</div>${picture(width, high, "Loss of a run with the cycle, and with a constant rate", third)}`;
-    const end = losses.at(-1), setting = JSON.stringify({ ...state, peak: 0, rates: 0, beta: 0 });
-    const best = tried.get(setting);
-    if (Number.isFinite(end) && (!best || end < best.end)) tried.set(setting, { peak, end });
-    const { peak: top, end: lowest } = tried.get(setting) ?? { peak: NaN, end: NaN };
-    return `Suggestion ${said(test.suggestion, 2)}, least loss at ${said(test.least, 2)}. With the peak ${said(peak, 2)} the run ends at ${said(end, 2)}; a constant rate of that size at ${said(constant.at(-1), 2)}. Lowest end that you found with this cycle: ${said(lowest, 2)} at ${said(top, 2)}.`;
-  };
-  return stage(host, {
-    about, defaults, draw, reset: () => tried.clear(),
-    controls: [
-      { key: "peak", label: "Peak", min: -3, max: 1, step: 0.05, base: 10, show: (v) => said(v, 2) },
-      { key: "pct", label: "Rise", min: 0.1, max: 0.5, step: 0.05, show: (v) => `${Math.round(100 * v)} %` },
-      { key: "T", label: "Steps", min: 40, max: 400, step: 10, show: (v) => v },
-      { key: "rates", label: "Rates in the test", min: 40, max: 400, step: 20, show: (v) => v },
-      { key: "beta", label: "Smoothing β", min: 0, max: 0.95, step: 0.05, show: (v) => v.toFixed(2) },
-      { key: "seed", label: "Noise draw", min: 1, max: 20, step: 1, show: (v) => v },
-      { kind: "check", key: "three", label: "three phases" },
-      { kind: "check", key: "counter", label: "momentum against rate" },
-    ],
-    key: entry(3, "test, each step") + entry(0, "smoothed") + entry(0, "suggestion", true) + entry(1, "cycle, its peak") + entry(2, "momentum") + entry(4, "constant rate"),
-    look: "The suggestion falls as the test gets longer, though the valley is the same: the test measures how fast it was swept. The best peak lies above it, and a longer run wants a lower one. The cycle ends low for about a decade of peaks, because its rate comes down at the end; a constant rate pays for its size with a floor.",
-  });
+  const ui = stage(host, "The suggestion falls as the test gets longer, though the valley is the same: the test measures how fast it was swept. The best peak lies above it, and a longer run wants a lower one. The cycle ends low for about a decade of peaks, because its rate comes down at the end; a constant rate pays for its size with a floor.");
+  ui.slider("peak", "Peak", { min: LOW, max: HIGH, step: 0.05, log: true, text: (v) => said(v, 2) });
+  ui.slider("pct", "Rise", { min: 0.1, max: 0.5, step: 0.05, text: (v) => `${Math.round(100 * v)} %` });
+  ui.slider("T", "Steps", { min: 40, max: 400, step: 10 });
+  ui.slider("rates", "Rates in the test", { min: 40, max: 400, step: 20 });
+  ui.slider("beta", "Smoothing β", { min: 0, max: 0.95, step: 0.05, text: (v) => v.toFixed(2) });
+  ui.slider("seed", "Noise draw", { min: 1, max: 20, step: 1 });
+  ui.check("three", "three phases");
+  ui.check("counter", "momentum against rate");
+  ui.keys([["test, each step", 3], ["smoothed; suggestion", 0, "both"], ["cycle, its peak", 1], ["momentum", 2], ["constant rate", 4]]);
+  const sweeps = ui.chart("Loss of the range test against the learning rate; a dot marks the suggestion", 220), cycle = ui.chart("Rate and momentum of the cycle against the step", 220), runs = ui.chart("Loss of a run with the cycle, and with a constant rate", 220, true);
+  const lowest = new Map(), kept = {};
+  return ui.start((state) => {
+    const { peak, pct, T, rates: tests, beta, seed } = state, key = [tests, beta, seed].join();
+    if (kept.key !== key) Object.assign(kept, { key, test: rangeTest(state) });
+    const { test } = kept, { rates, momenta, losses, constant } = run(state), steps = [...losses.keys()], ticks = [0, T / 2, T], end = losses.at(-1);
+    const a = sweeps.frame({ min: LOW, max: HIGH, log: true, name: "learning rate", ticks: DECADES, label: String }, { min: 0, max: 1.6, name: "range test: loss", ticks: [0, 0.5, 1, 1.5] });
+    a.paint(`<path d="${a.line(test.rates, test.losses)}" ${stroke(3, 1)}/><path d="${a.line(test.rates, test.soft)}" ${stroke(0)}/><path d="M${a.X(peak)} 0V${a.h}" ${stroke(1)}/>`
+      + a.dot(test.suggestion, test.soft[test.rates.indexOf(test.suggestion)], 0, 6));
+    const b = cycle.frame({ min: 0, max: T, name: "step", ticks }, { min: 0, max: 1.05, name: "rate / peak; momentum", ticks: [0, 0.5, 1] }), height = (k) => (momenta[k] - 0.8) * 6;
+    b.paint(`<path d="${b.line(steps, rates.map((r) => r / peak))}" ${stroke(1)}/><path d="${b.line(steps, momenta.map((_, k) => height(k)))}" ${stroke(2)}/>`
+      + [0, Math.round(pct * T - 1)].map((k) => `<text x="${b.X(k) + 5}" y="${b.Y(height(k)) + (k ? 16 : -5)}">${momenta[k].toFixed(2)}</text>`).join(""));
+    const c = runs.frame({ min: 0, max: T, name: "step", ticks }, { min: 1e-3, max: 10, log: true, name: "loss, mean of six runs", ticks: DECADES, label: String });
+    const shown = (values) => c.line(steps, values.map((v) => Math.min(1e3, Math.max(1e-5, Number.isFinite(v) ? v : 1e3))));
+    c.paint(`<path d="${shown(constant)}" ${stroke(4)}/><path d="${shown(losses)}" ${stroke(1)}/>`);
+    const setting = JSON.stringify({ ...state, peak: 0, rates: 0, beta: 0 });
+    if (Number.isFinite(end) && !(lowest.get(setting)?.end <= end)) lowest.set(setting, { peak, end });
+    const best = lowest.get(setting), ends = (v) => (Number.isFinite(v) ? `ends at ${said(v, 2)}` : "diverges");
+    return `Suggestion ${said(test.suggestion, 2)}, least loss at ${said(test.least, 2)}. With the peak ${said(peak, 2)} the run ${ends(end)}; with a constant rate of that size it ${ends(constant.at(-1))}.`
+      + (best ? ` Lowest end that you found with this cycle: ${said(best.end, 2)} at ${said(best.peak, 2)}.` : "");
+  }, () => lowest.clear());
 }
-
 export default { render };
 
-//= kit.js
+//= frame.js

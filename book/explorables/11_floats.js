@@ -2,9 +2,9 @@
 
 export const about = {
   title: "Sixteen bits and a scale",
-  question: "Which loss scale saves these gradients in fp16, and what does a scale too large do? Then ask the same of bf16.",
+  question: "Which loss scale keeps these gradients from becoming zero in fp16, and makes none of them infinite?",
   chapter: "11_mixed_precision",
-  alt: "Above, the bits of a number in fp32, fp16 and bf16: fp16 has five exponent and ten fraction bits, bf16 eight and seven. Below, a histogram of gradient magnitudes on a logarithmic axis. In fp16 everything up to two to the power of minus 25 becomes zero and everything from 65520 on becomes infinite; a loss scale moves the whole histogram to the right. bf16 keeps the range of fp32.",
+  alt: "A histogram of gradient magnitudes on a logarithmic axis, with the ranges of fp16: everything up to two to the power of minus 25 becomes zero and everything from 65520 on becomes infinite; a loss scale moves the whole histogram to the right. fp16 has five exponent and ten fraction bits; bf16 has eight and seven, and keeps the range of fp32.",
 };
 
 /** Exponent and fraction bits of (11.1). */
@@ -75,57 +75,51 @@ export function fates(g, scale, format) {
 }
 
 export const defaults = { text: "0.1", format: "fp16", stage: "middle", scale: 1 };
+const BITS = `<style>.xp .xp-number{flex-basis:100%}.xp .xp-bits{display:flex;flex-wrap:wrap;gap:3px;flex-basis:100%}.xp .xp-bits button{min-width:26px;width:26px;min-height:34px;padding:0;font-variant-numeric:tabular-nums}.xp .xp-bits .e{border-width:2px;border-style:dashed}.xp .xp-bits .s{border-width:3px;border-style:double}.xp .xp-bits [aria-pressed=true]{background:var(--ink);color:var(--paper)}</style>`;
+const LOW = -52, HIGH = 44;
 
 function render(host) {
-  const cache = {};
-  const draw = ({ text, format, stage: when, scale }, { box, width, set }) => {
+  const ui = stage(host, "The histogram moves, the ranges stay. For early gradients fp16 needs no scale; for middle ones a scale saves nearly all. The late ones are spread wider than fp16: a scale that saves the small ones makes the large ones infinite, and the step is skipped. In bf16 a scale changes nothing that matters, but look at its spacing above.");
+  ui.select("format", "Format", { fp32: "fp32: 8 exponent, 23 fraction bits", bf16: "bf16: 8 and 7", fp16: "fp16: 5 and 10" });
+  ui.text("text", "A number, or flip its bits");
+  ui.select("stage", "Model gradients", { early: "early in training", middle: "middle", late: "late" });
+  ui.slider("scale", "Loss scale", { min: 1, max: 2 ** 36, step: 1, log: 2, text: (v) => `2${raised(Math.round(Math.log2(v)))}` });
+  ui.keys(["bits: double frame sign, dashed exponent, plain fraction; filled 1", "hatched: lost to zero or infinity"]);
+  const row = add(ui.charts, "div", { class: "xp-bits", role: "group", "aria-label": "Bits of the number; press one to flip it" }), number = add(ui.charts, "p", { class: "xp-number" });
+  const histogram = ui.chart("Histogram of gradient magnitudes after scaling, with the ranges of the format", 260, true), kept = {};
+  row.insertAdjacentHTML("beforebegin", BITS);
+  const showNumber = ({ text, format }) => {
     const typed = Number(String(text).replace("−", "-").replace(",", ".")), x = rounded(Math.fround(typed), format), [E, p] = FORMATS[format], bits = bitsOf(x, format);
-    if (!box.firstChild) {
-      box.innerHTML = `<style>.xp .xp-bits{display:flex;flex-wrap:wrap;gap:3px;margin:.4em 0}.xp .xp-bits button{min-width:26px;width:26px;min-height:34px;padding:0;font-variant-numeric:tabular-nums}.xp .xp-bits .e{border-width:2px;border-style:dashed}.xp .xp-bits .s{border-width:3px;border-style:double}.xp .xp-bits [aria-pressed=true]{background:var(--ink);color:var(--paper)}</style>
-        <div class="xp-bits" role="group" aria-label="Bits of the number; press one to flip it"></div><p class="xp-number"></p><div class="xp-art"></div>`;
-    }
-    const holder = box.querySelector(".xp-bits");
-    if (holder.childElementCount !== bits.length) holder.innerHTML = bits.map((_, k) => `<button type="button" class="${k === 0 ? "s" : k <= E ? "e" : "m"}"></button>`).join("");
-    [...holder.children].forEach((button, k) => {
+    const part = (k) => (k === 0 ? "s" : k <= E ? "e" : "m"), words = (k) => (k === 0 ? "sign" : k <= E ? `exponent bit ${E - k}` : `fraction bit ${E + p - k}`);
+    if (row.childElementCount !== bits.length) row.innerHTML = bits.map((_, k) => `<button type="button" class="${part(k)}"></button>`).join("");
+    [...row.children].forEach((button, k) => {
+      set(button, { class: part(k), "aria-pressed": bits[k] === 1, "aria-label": `${words(k)}: ${bits[k]}` });
       button.textContent = bits[k];
-      button.setAttribute("aria-pressed", bits[k] === 1);
-      button.setAttribute("aria-label", `${k === 0 ? "sign" : k <= E ? `exponent bit ${E - k}` : `fraction bit ${E + p - k}`}: ${bits[k]}`);
-      button.onclick = () => { const v = valueOf(bits.map((bit, i) => (i === k ? 1 - bit : bit)), format); set({ text: Object.is(v, -0) ? "-0" : String(v) }); };
+      button.onclick = () => { const v = valueOf(bits.map((bit, i) => (i === k ? 1 - bit : bit)), format); ui.put({ text: Object.is(v, -0) ? "-0" : String(v) }); };
     });
-    const b = 2 ** (E - 1) - 1, e = parseInt(bits.slice(1, 1 + E).join(""), 2), m = parseInt(bits.slice(1 + E).join(""), 2), sign = bits[0] ? "−" : "";
+    const b = 2 ** (E - 1) - 1, e = parseInt(bits.slice(1, 1 + E).join(""), 2), m = parseInt(bits.slice(1 + E).join(""), 2), sign = bits[0] ? "−" : "", off = Math.abs(x - typed) / Math.abs(typed);
     const formula = e === 2 ** E - 1 ? (m ? "not a number" : `${sign}∞`) : e ? `${sign}2<sup>${minus(e - b)}</sup>·(1 + ${m}/${2 ** p})` : `${sign}2<sup>${minus(1 - b)}</sup>·${m}/${2 ** p}`;
-    const off = Math.abs(x - typed) / Math.abs(typed);
-    box.querySelector(".xp-number").innerHTML = Number.isNaN(typed) ? "Type a number such as 0.1 or 3e-8." : !Number.isFinite(x) ? `${formula}: ${Number.isFinite(typed) ? `too large for ${format}` : "all exponent bits are set"}.` : `${formula} = <b>${minus(String(x))}</b>; the next number is ${said(spacing(x, format))} away${typed ? `; off by ${said(100 * off, 2)} % of what was typed` : ""}.`;
-
-    const g = (cache[when] ??= gradients(when)), there = g.filter((v) => v !== 0), fate = fates(g, scale, format);
-    const low = -52, high = 44, bins = Array(48).fill(0);
-    for (const v of there) bins[Math.max(0, Math.min(47, Math.floor((Math.log2(Math.abs(v) * scale) - low) / 2)))] += 1 / there.length;
-    const zero = 1 - b - p - 1, normal = 1 - b, top = b + 1, clamp = (v) => Math.max(low, Math.min(high, v));
-    const { X, Y, frame } = axes({ left: 44, top: 24, width: width - 56, height: 190,
-      x: { from: low, to: high, ticks: [-48, -24, 0, 24].concat(width > 500 ? [-36, -12, 12, 36] : []).map((v) => [v, minus(v)]), label: "log₂ of |gradient · scale|" }, y: { from: 0, to: 0.36, ticks: [[0, "0 %"], [0.1, "10 %"], [0.2, "20 %"], [0.3, "30 %"]], label: "share of the non-zero ones" } });
-    const zone = (from, to, words, opacity, hatch) => { const a = X(clamp(from)), w = X(clamp(to)) - a; if (w <= 0) return "";
-      const lines = Array.from({ length: hatch ? Math.ceil((w + 190) / 9) : 0 }, (_, k) => `M${a + 9 * k},0l-190,190`).join("");
-      return `<svg x="${a}" width="${w}" height="190" viewBox="${a} 0 ${w} 190"><rect x="${a}" width="${w}" height="190" fill="var(--ink)" opacity="${opacity}"/><path d="${lines}" stroke="var(--ink)" opacity=".28"/></svg>`; };
-    const bars = bins.map((v, k) => `<rect x="${X(low + 2 * k) + 1}" y="${Y(v)}" width="${X(low + 2) - X(low) - 2}" height="${190 - Y(v)}" fill="var(--c0)"/>`).join("");
-    const name = (from, to, words) => { const a = clamp(from), z = clamp(to), room = X(z) - X(a); return room > 6.6 * words.length ? `<text x="${(X(a) + X(z)) / 2}" y="14" text-anchor="middle">${words}</text>` : ""; };
-    const inside = zone(low, zero, "zero", 0.16, true) + zone(zero, normal, "subnormal", 0.09, false) + zone(top, high, "infinite", 0.16, true) + bars + name(low, zero, "zero") + name(zero, normal, "subnormal") + name(normal, top, "normal") + name(top, high, "infinite");
-    box.querySelector(".xp-art").innerHTML = picture(width, 24 + 190 + 44, `Histogram of gradient magnitudes after scaling, with the ranges of ${format}`, frame(inside));
+    number.innerHTML = Number.isNaN(typed) ? "Type a number such as 0.1 or 3e-8." : !Number.isFinite(x) ? `${formula}: ${Number.isFinite(typed) ? `too large for ${format}` : "all exponent bits are set"}.`
+      : `${formula} = <b>${minus(String(x))}</b>; the next number is ${said(spacing(x, format))} away${typed ? `; off by ${said(100 * off, 2)} % of what was typed` : ""}.`;
+  };
+  return ui.start((s) => {
+    const { format, stage: when, scale } = s, [E, p] = FORMATS[format], b = 2 ** (E - 1) - 1, g = (kept[when] ??= gradients(when)), there = g.filter((v) => v !== 0), fate = fates(g, scale, format);
+    showNumber(s);
+    const bins = Array(48).fill(0);
+    for (const v of there) bins[Math.max(0, Math.min(47, Math.floor((Math.log2(Math.abs(v) * scale) - LOW) / 2)))] += 1 / there.length;
+    const c = histogram.frame({ min: LOW, max: HIGH, name: "log₂ of |gradient · scale|", ticks: [-48, -36, -24, -12, 0, 12, 24, 36] }, { min: 0, max: 0.36, name: "share of the non-zero ones", ticks: [0, 0.1, 0.2, 0.3], label: (v) => `${Math.round(100 * v)} %` });
+    const clamp = (v) => c.X(Math.max(LOW, Math.min(HIGH, v))), zero = -b - p, normal = 1 - b, top = b + 1;
+    const zone = ([from, to, name, lost]) => {
+      const [l, r] = [clamp(from), clamp(to)], lines = Array.from({ length: lost ? Math.ceil((r - l + c.h) / 9) : 0 }, (_, k) => `M${9 * k} 0l${-c.h} ${c.h}`).join("");
+      const words = r - l > 6.6 * name.length ? `<text x="${tenth((r - l) / 2)}" y="14" text-anchor="middle">${name}</text>` : "";
+      return r > l ? `<svg x="${l}" width="${tenth(r - l)}" height="${c.h}"><rect width="100%" height="100%" opacity="${lost ? 0.16 : name === "normal" ? 0 : 0.09}" fill="currentColor"/><path d="${lines}" stroke="currentColor" opacity=".28"/>${words}</svg>` : "";
+    };
+    const bars = bins.map((v, k) => (v ? `M${c.X(LOW + 2 * k) + 1} ${c.h}V${c.Y(v)}H${c.X(LOW + 2 * k + 2) - 1}V${c.h}z` : "")).join("");
+    c.paint(`<path d="${bars}" fill="var(--c0)"/>` + [[LOW, zero, "zero", true], [zero, normal, "subnormal"], [normal, top, "normal"], [top, HIGH, "infinite", true]].map(zone).join(""));
     const percent = (v) => `${v ? (100 * v).toFixed(v < 0.1 ? 2 : 1) : 0} %`;
     return `Scale 2${raised(Math.round(Math.log2(scale)))} in ${format}: ${percent(fate.zero)} of the non-zero gradients become zero, ${percent(fate.subnormal)} are subnormal, ${fate.infinite ? `<b>${percent(fate.infinite)} infinite: the step is skipped</b>` : "none is infinite"}.`;
-  };
-  return stage(host, {
-    about, defaults, draw,
-    controls: [
-      { kind: "select", key: "format", label: "Format", options: [["fp32", "fp32: 8 exponent, 23 fraction bits"], ["bf16", "bf16: 8 and 7"], ["fp16", "fp16: 5 and 10"]] },
-      { kind: "text", key: "text", label: "A number, or flip its bits" },
-      { kind: "select", key: "stage", label: "Model gradients", options: [["early", "early in training"], ["middle", "middle"], ["late", "late"]] },
-      { key: "scale", label: "Loss scale", min: 0, max: 36, step: 1, base: 2, show: (v) => `2${raised(Math.round(Math.log2(v)))}` },
-    ],
-    key: "<span>bits: double frame sign, dashed exponent, plain fraction; filled 1</span><span>hatched: lost to zero or infinity</span>",
-    look: "The histogram moves, the ranges stay. For early gradients fp16 needs no scale; for middle ones a scale saves nearly all. The late ones are spread wider than fp16: a scale that saves the small ones makes the large ones infinite, and the step is skipped. In bf16 a scale changes nothing that matters, but look at its spacing above.",
   });
 }
-
 export default { render };
 
-//= kit.js
+//= frame.js

@@ -2,7 +2,7 @@
 
 export const about = {
   title: "Diagnose this run",
-  question: "Which fault made these curves, and after how many epochs can you tell? Show more epochs, decide, then check.",
+  question: "Which fault made these curves? Show as few epochs as you need, decide, then check.",
   chapter: "12_debugging",
   alt: "A game: training and validation loss and the gradient norm of a small network, trained with one of nine faults or none. Overfitting shows as a validation loss that falls and rises again, a dead network as a flat line with gradient zero, too small a rate as a slow and almost straight fall, too large a rate as a loss that leaves the panel.",
 };
@@ -109,38 +109,28 @@ export const runOf = (round) => { const [fault, seed] = ROUNDS[round % ROUNDS.le
 export const defaults = { round: 0, shown: 4, guess: "", checked: false };
 
 function render(host) {
-  const cache = new Map(), score = new Map(), chance = Math.log(SIZES.classes);
-  const draw = ({ round, shown, guess, checked }, { box, width }) => {
-    if (!cache.has(round)) cache.set(round, runOf(round));
-    const { name, words, curves } = cache.get(round), E = SIZES.epochs, cut = (values) => values.slice(0, shown + 1);
-    const wide = width >= 600, w = wide ? (width - 16) / 2 : width, tall = 200, x = { from: 0, to: E, ticks: [0, 3, 6, 9, 12].map((v) => [v, v]), label: "epoch" };
-    const one = axes({ left: 40, top: 26, width: w - 52, height: tall, x, y: { from: 0, to: 2.2, ticks: [[0, "0"], [0.5, "0.5"], [1, "1"], [1.5, "1.5"], [2, "2"]], label: "loss / ln 4 (1 is chance)" } });
-    const two = axes({ left: 46, top: 26, width: w - 58, height: tall, x, y: { from: 3e-8, to: 1e3, log: true, ticks: [[1e-7, "0"], ...[-5, -3, -1, 1].map((v) => [10 ** v, `10${raised(v)}`])], label: "gradient norm, first layer" } });
-    const path = (values, k) => curve(cut(values).map((v, i) => [one.X(i), one.Y(Number.isFinite(v) ? v / chance : 1e3)]), k) + (k ? cut(values).map((v, i) => (v / chance <= 2.2 ? mark(one.X(i), one.Y(v / chance), 1, 3) : "")).join("") : "");
-    const outside = [["training", curves.train_loss], ["validation", curves.val_loss]].filter(([, v]) => cut(v).some((l) => !(l / chance <= 2.2))).map(([n]) => n);
-    const norms = cut(curves.grad_norm).map((v, i) => [two.X(i), two.Y(Number.isFinite(v) ? Math.min(1e4, Math.max(1e-7, v)) : 1e4)]);
-    box.innerHTML = `<div class="xp-row">${picture(w, 26 + tall + 44, "Training and validation loss in units of chance against the epoch", one.frame(`<path d="M0,${one.Y(1)}H${w}" stroke="var(--ink)" stroke-dasharray="3 3" opacity=".6"/>` + path(curves.train_loss, 0) + path(curves.val_loss, 1)))}
-      ${picture(w, 26 + tall + 44, "Gradient norm of the first layer against the epoch", two.frame(curve(norms, 2)))}</div>`;
-    const value = (v) => (Number.isFinite(v) ? said(v / chance, 2) : "not finite"), at = `After epoch ${shown}: training ${value(curves.train_loss[shown])}, validation ${value(curves.val_loss[shown])}, gradient ${Number.isFinite(curves.grad_norm[shown]) ? said(curves.grad_norm[shown], 2) : "not finite"}.`;
-    const leaves = outside.length ? ` Outside the panel at times: ${outside.join(" and ")} loss.` : "";
-    if (!checked || !guess) return `${at}${leaves} ${checked ? "Choose a diagnosis first." : ""}`;
+  const ui = stage(host, "Ask first what makes the other questions meaningless: is everything finite, where did it start, is there a gradient? Some faults show before the first step, some only in the last third. What you learn here names the symptom; the same curve may have another cause.");
+  ui.slider("shown", "Epochs shown", { min: 1, max: SIZES.epochs, step: 1 });
+  ui.select("guess", "Your diagnosis", { "": "choose …", ...Object.fromEntries(Object.keys(FAULTS).map((f) => [f, f])) }, { also: { checked: false } });
+  ui.button("Check", () => ui.put({ checked: true, ...(ui.get("guess") ? { shown: SIZES.epochs } : {}) }));
+  ui.button("Next run", () => ui.put({ round: (ui.get("round") + 1) % ROUNDS.length, shown: 4, guess: "", checked: false }));
+  ui.keys([["training loss", 0], ["validation loss", 1, "both"], ["gradient norm", 2]]);
+  const losses = ui.chart("Training and validation loss in units of chance against the epoch", 270), norms = ui.chart("Gradient norm of the first layer against the epoch", 270);
+  const kept = new Map(), score = new Map(), chance = Math.log(SIZES.classes), epochs = [...Array(SIZES.epochs + 1).keys()], axis = { min: 0, max: SIZES.epochs, name: "epoch", ticks: [0, 3, 6, 9, 12] };
+  return ui.start(({ round, shown, guess, checked }) => {
+    if (!kept.has(round)) kept.set(round, runOf(round));
+    const { name, words, curves } = kept.get(round), cut = (values) => values.slice(0, shown + 1), over = (v) => (Number.isFinite(v) ? v / chance : 1e3);
+    const a = losses.frame(axis, { min: 0, max: 2.2, name: "loss / ln 4 (1 is chance)", ticks: [0, 0.5, 1, 1.5, 2] }), train = cut(curves.train_loss).map(over), held = cut(curves.val_loss).map(over);
+    a.paint(`<path class="thin" d="M0 ${a.Y(1)}H${a.w}" stroke-dasharray="3 3"/><path d="${a.line(epochs, train)}" ${stroke(0)}/><path d="${a.line(epochs, held)}" ${stroke(1)}/>` + held.map((v, k) => a.dot(k, v, 1, 3)).join(""));
+    const b = norms.frame(axis, { min: 3e-8, max: 1e3, log: true, name: "gradient norm, first layer", ticks: [1e-7, 1e-5, 1e-3, 0.1, 10], label: (v) => (v === 1e-7 ? "0" : `10${raised(Math.round(Math.log10(v)))}`) });
+    b.paint(`<path d="${b.line(epochs, cut(curves.grad_norm).map((v) => (Number.isFinite(v) ? Math.min(1e4, Math.max(1e-7, v)) : 1e4)))}" ${stroke(2)}/>`);
+    const value = (v, digits = 2) => (Number.isFinite(v) ? said(v, digits) : "not finite"), outside = [["training", train], ["validation", held]].filter(([, values]) => values.some((v) => v > 2.2)).map(([part]) => part);
+    const at = `After epoch ${shown}: training ${value(curves.train_loss[shown] / chance)}, validation ${value(curves.val_loss[shown] / chance)}, gradient ${value(curves.grad_norm[shown])}.`;
+    if (!checked || !guess) return `${at}${outside.length ? ` Outside the panel at times: ${outside.join(" and ")} loss.` : ""} ${checked ? "Choose a diagnosis first." : ""}`;
     if (!score.has(round)) score.set(round, guess === name);
-    const right = [...score.values()].filter(Boolean).length;
-    return `<b>${guess === name ? "Yes" : "No"}: ${name}.</b> In this run ${words}. Right so far: ${right} of ${score.size}. ${at}`;
-  };
-  return stage(host, {
-    about, defaults, draw, reset: () => score.clear(),
-    controls: [
-      { key: "shown", label: "Epochs shown", min: 1, max: SIZES.epochs, step: 1, show: (v) => v },
-      { kind: "select", key: "guess", label: "Your diagnosis", options: [["", "choose …"], ...Object.keys(FAULTS).map((f) => [f, f])], also: { checked: false } },
-      { kind: "button", label: "Check", act: (state, set) => set({ checked: true, ...(state.guess ? { shown: SIZES.epochs } : {}) }) },
-      { kind: "button", label: "Next run", act: (state, set) => set({ round: (state.round + 1) % ROUNDS.length, shown: 4, guess: "", checked: false }) },
-    ],
-    key: entry(0, "training loss") + entry(1, "validation loss") + entry(2, "gradient norm"),
-    look: "Ask first what makes the other questions meaningless: is everything finite, where did it start, is there a gradient? Some faults show before the first step, some only in the last third. What you learn here names the symptom; the same curve may have another cause.",
-  });
+    return `<b>${guess === name ? "Yes" : "No"}: ${name}.</b> In this run ${words}. Right so far: ${[...score.values()].filter(Boolean).length} of ${score.size}. ${at}`;
+  }, () => score.clear());
 }
-
 export default { render };
 
-//= kit.js
+//= frame.js
