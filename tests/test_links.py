@@ -1,13 +1,16 @@
 """Links, figures, glossary and previews: each rule on a small text, then the built site."""
 
 import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
 
 import pytest
 
 from autograder.publish import editions
-from autograder.publish.links import GLOSSARY, LEFT, Linker, anchored, course, spellings
+from autograder.publish.links import GLOSSARY, Linker, anchored, course, spellings
 from autograder.publish.previews import shown, with_previews
-from autograder.publish.source import Cell, Chapter, SourceError, read_chapter, stems
+from autograder.publish.source import ROOT, Cell, Chapter, SourceError, read_chapter, stems
 
 WORDS = ":::{glossary}\nlearning rate\n  The factor.\n  % also: learning rates, rate of learning\n\nrate\n  A number.\n:::\n"
 FIVE = Chapter("05_batch_norm", (Cell("markdown", "# 5 Batch\n\n## 5.1 Where\n\n$$a \\tag{5.1}$$\n\n## 5.2 Then\n\n$$\nb \\tag{5.2}\n$$"),))
@@ -142,20 +145,45 @@ def test_every_term_of_the_glossary_is_mentioned_in_a_chapter():
     assert set(real.terms.values()) == used
 
 
-def prose(text):
-    """A page's article without code, outputs, math, headings, captions' numbers and links; and the links' texts apart."""
-    article = re.search(r"<article.*?</article>", text, re.S)[0]
-    left = r'<pre.*?</pre>|<(div|span) class="math[^>]*>.*?</\1>|<h[1-6].*?</h[1-6]>|<code.*?</code>|<script.*?</script>|' \
-        r'<div class="output .*?(?=<div class="cell|<section|</section|\Z)'
-    links = re.findall(r'<a class="reference internal" href="([^"]*)">(?:<[^>]+>)*(\(\d+\.\d+\))<', article)
-    return re.sub("<[^>]+>", "", re.sub(rf"{left}|<a\b.*?</a>", "", article, flags=re.S)), links
+class Prose(HTMLParser):
+    """The words of a page's article outside code, outputs, math, titles and links; captions are prose."""
+
+    APART = {"pre", "code", "script", "template", "a", "summary", "h1", "h2", "h3", "h4"}
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.words = [], ""
+        self.feed(re.search(r"<article.*?</article>", page, re.S)[0])
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("img", "br", "hr", "input", "col", "link", "meta"):
+            classes = (dict(attributes).get("class") or "").split()
+            apart = tag in self.APART or {"math", "cell_output"} & set(classes)
+            self.open.append((tag, tag != "figcaption" and bool(apart or self.open and self.open[-1][1])))
+
+    def handle_endtag(self, tag):
+        while tag in [name for name, _ in self.open] and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        if not self.open[-1][1]:
+            self.words += data
+
+
+def mentions(page):
+    return re.findall(r"\(\d+\.\d+\)", Prose(page).words)
+
+
+def test_prose_is_seen_and_links_are_not():
+    page = '<article><p>By (5.1) and <a href="#">(5.2)</a></p><div class="cell_output"><p>(5.3)</p><figcaption>(5.4)<br></figcaption></div>(5.5)</article>'
+    assert mentions(page) == ["(5.1)", "(5.4)", "(5.5)"]
 
 
 @pytest.mark.parametrize("stem", stems())
 def test_every_equation_mentioned_on_a_page_is_a_link_to_it(site, stem):
-    text, links = prose((site / "notebooks" / f"{stem}.html").read_text())
-    number = read_chapter(stem).number
-    assert links and not re.search(rf"\({number}\.\d+\)", text)
+    page = (site / "notebooks" / f"{stem}.html").read_text()
+    links = re.findall(r'<a class="reference internal" href="([^"]*#eq-[^"]*)">(?:<[^>]+>)*(\(\d+\.\d+\))<', page)
+    assert links and not [m for m in mentions(page) if m.startswith(f"({read_chapter(stem).number}.")]
     for href, said in links:
         assert href.endswith("#eq-" + said.strip("()").replace(".", "-"))
 
@@ -186,3 +214,39 @@ def test_every_equation_and_citation_that_is_linked_has_a_preview(site):
         text = path.read_text()
         links = set(re.findall(r'<a class="reference internal" href="([^"#]*#eq-[^"]*|\.\./bibliography\.html#[^"]+)"', text))
         assert links and not links - set(re.findall(r'<template data-href="([^"]+)">', text)), path.name
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CARDS = """<!doctype html><meta charset="utf-8"><script>{script}</script>
+<article><a class="reference internal" href="g.html#term-a" title="A">a</a> <a class="reference internal" href="g.html#other">b</a></article>
+<template data-href="g.html#term-a"><p>The meaning.</p></template>
+<script>
+document.addEventListener("DOMContentLoaded", async () => {
+  const [link, other] = document.querySelectorAll("a"), card = document.getElementById("preview"), seen = [];
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const say = (when) => seen.push(`${when}: ${card.hidden ? "-" : card.textContent} ${link.getAttribute("aria-describedby") ?? "-"}`);
+  const pointer = (on, type, pointerType) => on.dispatchEvent(new PointerEvent(type, { pointerType }));
+  const escape = () => document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+  say("first");
+  pointer(link, "pointerenter", "touch"); await wait(500); say("touch");
+  pointer(link, "pointerenter", "mouse"); await wait(500); say("hover");
+  pointer(link, "pointerleave", "mouse"); pointer(card, "pointerenter", "mouse"); await wait(500); say("on the card");
+  escape(); say("escape");
+  pointer(link, "pointerenter", "mouse"); await wait(500); pointer(link, "pointerleave", "mouse"); await wait(500); say("left");
+  link.focus(); say("focus"); other.focus(); say("blur");
+  pointer(other, "pointerenter", "mouse"); await wait(500); say("no preview");
+  document.body.dataset.seen = seen.join("; ") + `; ${card.getAttribute("role")}, title ${link.title || "-"}`;
+});
+</script>"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: the previews were not opened in a browser")
+def test_a_preview_comes_with_mouse_and_focus_stays_under_the_mouse_and_goes_with_escape(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(CARDS.replace("{script}", (ROOT / "book" / "site" / "previews.js").read_text()))
+    done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}",
+                           "--virtual-time-budget=20000", "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120)
+    assert re.search(r'data-seen="([^"]*)"', done.stdout)[1].split("; ") == [
+        "first: - -", "touch: - -", "hover: The meaning. preview", "on the card: The meaning. preview", "escape: - -", "left: - -",
+        "focus: The meaning. preview", "blur: - -", "no preview: - -", "tooltip, title -"]
