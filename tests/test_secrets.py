@@ -65,7 +65,10 @@ def test_the_site_holds_no_solution_and_no_hidden_check(site):
     for path in site.rglob("*"):
         if path.suffix in (".html", ".js", ".ipynb", ".md", ".txt", ".json") and "mathjax" not in path.parts:
             looked += 1
-            assert not leaks(_visible(path)), path.relative_to(site)
+            found = leaks(_visible(path))
+            if path.stem == "for_contributors":  # it shows how an exercise is written, markers included
+                found = [leak for leak in found if leak not in MARKERS]
+            assert not found, path.relative_to(site)
     assert looked > 10 and (site / "_sources").is_dir() and (site / "searchindex.js").is_file()
 
 
