@@ -14,6 +14,7 @@ from classroom import hand_in, make_course, reference, state
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.bank import entries
+from autograder.delivery.collect import TAKEN, collect_exchange
 from autograder.grading.course import api
 from autograder.grading.engine import grade_assignment
 from autograder.publish import editions
@@ -204,6 +205,34 @@ def test_nbgrader_writes_its_own_feedback_from_our_notebooks(graded, tmp_path):
     assert made["success"], made
     page = (course / "feedback" / "bob" / STEM / f"{STEM}.html").read_text()
     assert "(Score: 0.0 / 12.0)" in page and "Mine." in page
+
+
+def test_nbgrader_releases_our_feedback_through_its_exchange(graded, tmp_path):
+    """Configured beside the environment, not in the course, as on a hub: our commands read that file too."""
+    course, exchange = shutil.copytree(graded[0], tmp_path / "course"), tmp_path / "exchange"
+    exchange.mkdir()
+    shutil.rmtree(course / "submitted" / "ada")
+    (tmp_path / "nbgrader_config.py").write_text(f"c = get_config()\nc.Exchange.root = {str(exchange)!r}\n")
+    (tmp_path / "home" / STEM).mkdir(parents=True)
+    shutil.copy2(course / "nbgrader_config.py", tmp_path / "home")
+    notebook = nbformat.read(course / "release" / STEM / f"{STEM}.ipynb", as_version=4)
+    environment = {"JUPYTER_CONFIG_PATH": str(tmp_path), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
+
+    def nbgrader(where, *words):
+        done = subprocess.run([*NBGRADER, *words], cwd=where, env=os.environ | environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    nbgrader(course, "release_assignment", STEM)
+    nbformat.write(notebook, tmp_path / "home" / STEM / f"{STEM}.ipynb")
+    nbgrader(tmp_path / "home", "submit", STEM, "--student=ada")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path))
+        assert [row.what for row in collect_exchange(course, STEM)[0] if row.outcome == TAKEN] == ["ada"]
+    assert "graded" in {outcome for _, outcome in grade_assignment(STEM, course, student="ada", jobs=1)}
+    nbgrader(course, "release_feedback", STEM, "--student=ada")
+    nbgrader(tmp_path / "home", "fetch_feedback", STEM, "--student=ada")
+    page, = (tmp_path / "home" / STEM / "feedback").glob(f"*/{STEM}.html")
+    assert page.read_text() == (course / "feedback" / "ada" / STEM / f"{STEM}.html").read_text()
 
 
 def test_formgrader_sees_students_submissions_and_cells(graded):

@@ -14,6 +14,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from jupyter_core.paths import jupyter_config_path
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
@@ -42,10 +43,14 @@ class CourseError(Exception):
 
 
 def api(course, submitted="submitted"):
-    """nbgrader's own interface on a course folder; `submitted` is where it reads submissions."""
+    """nbgrader's own interface on a course folder; `submitted` is where it reads submissions.
+
+    Configured as nbgrader's commands are: by the machine's, the environment's, the user's and the course's file.
+    """
     config = Config()
-    if (course / "nbgrader_config.py").exists():
-        config.merge(PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config())
+    for folder in [*reversed(jupyter_config_path()), str(course)]:
+        if Path(folder, "nbgrader_config.py").exists():
+            config.merge(PyFileConfigLoader("nbgrader_config.py", path=folder).load_config())
     config.CourseDirectory.root = str(course)
     config.CourseDirectory.submitted_directory = submitted
     config.Execute.extra_arguments = ["--IPKernelApp.log_level=40"]

@@ -36,6 +36,7 @@ from .sandbox.client import KeeperGone, Limits
 from .sandbox.doctor import choose_rung
 
 STATE = ".autograder"  # inside the course folder: results, stamps, the course's secret, the lock
+EXCHANGE_FILES = ("timestamp.txt", "submission_secret.txt")  # `nbgrader release_feedback` wants them beside the page
 WINDOW = 64  # jobs in flight, so that memory stays bounded
 DASK_RETRIES = 2  # of a job whose machine was lost
 LONGEST_NAME = 200  # bytes; a file system allows 255 with everything that is added
@@ -434,4 +435,15 @@ def apply(course, writer, result):
     notebook, page = files_for_people(course, result.assignment, result.student)
     write_text(notebook, result.notebook)
     write_text(page, feedback.page(result))
+    for name, content in exchange_files(course / "submitted" / result.student / result.assignment):
+        write_text(page.with_name(name), content)
     writer.apply(result)
+
+
+def exchange_files(folder):
+    """(name, text) of what nbgrader's exchange laid beside a submission."""
+    for name in EXCHANGE_FILES:
+        path = folder / name
+        with contextlib.suppress(OSError):
+            if path.is_file() and not path.is_symlink():
+                yield name, path.read_text(errors="replace")
