@@ -1,7 +1,7 @@
-"""Checks, claims and figures for the course notebooks."""
+"""Checks, claims, figures and sliders for the course notebooks."""
 
 __version__ = "0.1.0"
-__all__ = ["check", "claim", "figures", "predicted"]
+__all__ = ["check", "claim", "explorable", "figures", "play", "predicted"]
 
 
 def __getattr__(name):

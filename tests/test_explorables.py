@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 
 from autograder.audit import references
-from autograder.publish.explorables import DIRECTIVE, FOLDER, mounted, whole
+from autograder.notebook.explorables import FOLDER, whole
+from autograder.publish.explorables import DIRECTIVE, mounted
 from autograder.publish.source import SourceError, read_chapter, stems
 
 NODE = shutil.which("node")

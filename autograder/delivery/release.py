@@ -22,7 +22,7 @@ from autograder.publish.editions import colab_address, repository
 from autograder.publish.source import ROOT, read_chapter, stems
 from autograder.publish.write import write_students, write_text
 
-KEPT = ("LICENSE", "book/results/*.json")
+KEPT = ("LICENSE", "book/results/*.json", "book/explorables/*.js")
 MANIFEST = ".release.json"  # {path: hashes of what releases wrote there}
 STUDENTS_EXTRA = ("ipykernel", "jupyterlab")  # beside the package's own dependencies
 
@@ -47,6 +47,8 @@ autograder = "autograder.__main__:main"
 
 [tool.setuptools]
 packages = [{packages}]
+package-dir = {{"autograder.explorables" = "book/explorables"}}
+package-data = {{"autograder.explorables" = ["*.js"]}}
 """
 
 ENVIRONMENT = """# For conda, mamba and Binder: the versions that the course is tested with.

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from autograder.notebook.claims import MIME as CLAIM
 
-from .explorables import mounted
+from .explorables import DIRECTIVE, mounted
 from .links import anchor, anchored
 from .plain import lower
 from .source import BEGIN, END, ROOT
@@ -70,11 +70,11 @@ def solved(chapter):
 
 
 def student(chapter):
-    return _for_colab(_notebook(chapter, solution=stub, markdown=lower, needs=True), chapter.stem)
+    return _for_colab(_notebook(chapter, solution=stub, markdown=lower, released=True), chapter.stem)
 
 
 def grader(chapter):
-    return _for_colab(_notebook(chapter, solution=str, markdown=lower, needs=True, hidden=True), chapter.stem)
+    return _for_colab(_notebook(chapter, solution=str, markdown=lower, released=True, hidden=True), chapter.stem)
 
 
 def page(chapter, executed, linked=str):
@@ -103,25 +103,45 @@ def instructor(chapter, executed):
     return notebook
 
 
-def _notebook(chapter, solution, markdown, needs=False, hidden=False, site=False):
+def _notebook(chapter, solution, markdown, released=False, hidden=False, site=False):
     cells, figures = [], count(1)
     for cell in chapter.cells:
         if cell.kind == "markdown":
-            cells.append(new_markdown_cell(markdown(cell.text), id=_id(cell.text, cells)))
+            cells += _prose(cell.text, markdown, cells, released)
         elif cell.exercise:
             cells += _exercise(cell, solution(cell.text), hidden)
-        else:
+        elif cell.role != "play" or not site:  # a slider without a kernel moves and changes nothing
             figure = f"{chapter.number}.{next(figures)}" if cell.alt else ""
-            caption = figure and markdown(f"**Figure {figure}.** {cell.caption}")
-            if needs and figure:
-                cells.append(new_markdown_cell(caption, id=anchor("fig", figure)))
-            text = f"%%needs {' '.join(cell.needs)}\n{cell.text}" if needs and cell.needs else cell.text
-            cells.append(new_code_cell(text, id=_id(cell.text, cells), metadata=_metadata(cell, site, figure, caption)))
+            cells += _code(cell, figure, markdown, cells, released, site)
     for cell in cells:
         cell.metadata["id"] = cell.id  # Colab keeps the id here and only here
     notebook = new_notebook(cells=cells, metadata=dict(METADATA))
     notebook.nbformat_minor = 5
     return notebook
+
+
+def _prose(text, markdown, before, released):
+    """The text; in a released notebook each explorable is a cell of its own."""
+    if not released:
+        return [new_markdown_cell(markdown(text), id=_id(text, before))]
+    cells = []
+    for number, part in enumerate(DIRECTIVE.split(text)):  # text, name, text, name, text
+        if number % 2:
+            cells.append(new_code_cell(f'explorable("{part}")', id=f"explorable-{part}", metadata={"role": "explorable"}))
+        elif part.strip():
+            cells.append(new_markdown_cell(markdown(part.strip()), id=_id(part.strip(), before + cells)))
+    return cells
+
+
+def _code(cell, figure, markdown, before, released, site):
+    """The cell; in a released notebook with its needs, and below its figure's caption or the question that it answers."""
+    caption = figure and markdown(f"**Figure {figure}.** {cell.caption}")
+    question = cell.question and f"**Play with your own functions.** {cell.question}"
+    text = f"%%needs {' '.join(cell.needs)}\n{cell.text}" if released and cell.needs else cell.text
+    code = new_code_cell(text, id=_id(cell.text, before), metadata=_metadata(cell, site, figure, caption))
+    if not released or not (figure or question):
+        return [code]
+    return [new_markdown_cell(caption or question, id=anchor("fig", figure) if figure else _id(question, before)), code]
 
 
 def _exercise(cell, text, hidden):

@@ -77,12 +77,18 @@ def run(stem, notebook):
                        record_timing=False).execute(env=env)  # times in the cells would be part of the cache's key
     except CellExecutionError as error:
         raise ChapterFailed(f"{stem} stops with an error:\n{error}") from None
-    for cell in notebook.cells:
-        complaints = [o.text for o in cell.get("outputs", []) if o.output_type == "stream" and o.name == "stderr"]
+    for cell, outputs in [(cell.id, cell.get("outputs", [])) for cell in notebook.cells] + [("of sliders", _in_widgets(notebook))]:
+        complaints = [o.get("text") or "\n".join(o["traceback"]) for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
         if complaints:
-            raise ChapterFailed(f"{stem}, cell {cell.id}, writes to stderr:\n{''.join(complaints)[:2000]}")
+            raise ChapterFailed(f"{stem}, cell {cell}, writes to stderr:\n{''.join(complaints)[:2000]}")
     notebook.metadata["run_time_s"] = round(time.perf_counter() - began, 1)
     notebook.metadata["cpu_time_s"] = round(_children_cpu_s() - used, 1)
+
+
+def _in_widgets(notebook):
+    """What stands below the sliders; their state leaves the notebook, since no page shows it."""
+    widgets = notebook.metadata.pop("widgets", {}).values()
+    return [output for kind in widgets for model in kind["state"].values() for output in model["state"].get("outputs", [])]
 
 
 def _children_cpu_s():

@@ -1,10 +1,10 @@
-"""Explorables: modules of `book/explorables/` mounted on the site's pages, and named in the notebooks.
+"""Explorables on the site's pages.
 
-A chapter says where: `:::{explorable} NN_name` and `:::` on lines of their own. A module says `//= FILE`
-where the lines of a shared file of the folder belong, since it may import nothing. On a page the whole
-source stands inside the page, so that a page opened from the disk can mount it too. Until then, and for
+A chapter says where: `:::{explorable} NN_name` and `:::` on lines of their own. On a page the module's
+whole source stands inside the page, so that a page opened from the disk can mount it too. Until then, and for
 readers without scripts, the module's first drawing stands there, from `book/explorables/static/`;
-`python -m autograder.publish.explorables` draws these again, with chromium.
+`python -m autograder.publish.explorables` draws these again, with chromium. In a notebook the same source is
+a widget (`autograder/notebook/widgets.py`).
 """
 
 import html
@@ -15,28 +15,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .source import ROOT, SourceError
+from autograder.notebook.explorables import FOLDER, UnknownExplorable, about, names, whole
 
-FOLDER = ROOT / "book" / "explorables"
+from .source import SourceError
+
 STATIC = FOLDER / "static"
 DIRECTIVE = re.compile(r"^:::\{explorable\} (\w+)\n:::$", re.M)
-SHARED = re.compile(r"^//= ([\w.]+)\n", re.M)
 STYLE = re.compile(r"^const CSS = `(.*?)`;", re.M | re.S)
-FIELD = re.compile(r'^  (title|question|alt): ("(?:[^"\\]|\\.)*")', re.M)
-
-
-def whole(name):
-    """A module's source with the shared lines in it; raises SourceError where there is none."""
-    path = FOLDER / f"{name}.js"
-    if not path.is_file():
-        raise SourceError(f"there is no explorable {name!r} in {FOLDER}.")
-    return SHARED.sub(lambda match: (FOLDER / match[1]).read_text(), path.read_text())
-
-
-def about(name):
-    """(whole source, {title, question, alt}) of a module."""
-    source = whole(name)
-    return source, {key: json.loads(text) for key, text in FIELD.findall(source)}
 
 
 def mounted(text):
@@ -44,22 +29,16 @@ def mounted(text):
     return DIRECTIVE.sub(lambda match: _figure(match[1]), text)
 
 
-def named(text):
-    """Markdown of a notebook: each directive becomes the question, to be played with on the site."""
-    return DIRECTIVE.sub(lambda match: _sentence(about(match[1])[1]), text)
-
-
 def _figure(name):
-    source, said = about(name)
-    title, question, alt = (html.escape(said[key]) for key in ("title", "question", "alt"))
+    try:
+        source = whole(name)
+    except UnknownExplorable as unknown:
+        raise SourceError(str(unknown)) from None
+    title, question, alt = (html.escape(about(source)[key]) for key in ("title", "question", "alt"))
     title += "" if title.endswith("?") else "."
     return "\n".join([
         "```{raw} html", f'<div class="explorable" data-name="{name}"><section class="xp"><style>{STYLE.search(source)[1]}</style><p><strong>{title}</strong> {question}</p>',
         f'{drawing(name).read_text().strip()}<p>{alt}</p></section></div>', f'<script type="text/plain" data-explorable="{name}">{source}</script>', "```"])
-
-
-def _sentence(said):
-    return f"**To play with, on this chapter's page:** {said['question']}"
 
 
 def drawing(name):
@@ -96,14 +75,14 @@ document.body.appendChild(document.createElement("pre")).textContent = JSON.stri
 </script>"""
 
 
-def draw(names):
+def draw(modules):
     """What modules draw first, {name: text}: in the width of a telephone, without controls."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         raise SystemExit("The explorables' first drawings need chromium, which is not installed (Debian: apt install chromium).")
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
-        page.write_text(DRAWING.replace("SOURCES", json.dumps({name: whole(name) for name in names}).replace("<", "\\u003c")))
+        page.write_text(DRAWING.replace("SOURCES", json.dumps({name: whole(name) for name in modules}).replace("<", "\\u003c")))
         command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile", "--window-size=1000,800", "--virtual-time-budget=10000", "--dump-dom"]
         done = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, timeout=300)
     found = re.search(r"<pre>(.*)</pre>", done.stdout, re.S)
@@ -120,7 +99,7 @@ def _rounded(text):
 def main():
     """Write the first drawing of every module."""
     STATIC.mkdir(exist_ok=True)
-    for name, text in draw(sorted(path.stem for path in FOLDER.glob("[0-9][0-9]_*.js"))).items():
+    for name, text in draw(names()).items():
         drawing(name).write_text(text + "\n")
 
 

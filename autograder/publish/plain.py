@@ -10,7 +10,6 @@ from functools import cache
 
 from pybtex.database import parse_file
 
-from .explorables import named
 from .source import ROOT, SourceError
 
 REFERENCES = ROOT / "book" / "references.bib"
@@ -33,7 +32,7 @@ def bibliography():
 
 def lower(text):
     """Plain Markdown with the same meaning."""
-    return "\n".join(_blocks(named(text).split("\n")))
+    return "\n".join(_blocks(text.split("\n")))
 
 
 def _blocks(lines):

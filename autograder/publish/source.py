@@ -9,8 +9,8 @@ from jupytext.myst import MystMetadataParsingError
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS = ROOT / "solutions"
 
-ROLES = {"", "setup", "receipt", "predict", "experiment", "claims", "bug"}
-OPTIONS = {"exercise", "points", "role", "needs", "alt", "caption"}
+ROLES = {"", "setup", "receipt", "predict", "experiment", "claims", "bug", "play"}
+OPTIONS = {"exercise", "points", "role", "needs", "alt", "caption", "question"}
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 
 
@@ -30,6 +30,7 @@ class Cell:
     needs: tuple[str, ...] = ()
     alt: str = ""
     caption: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,11 @@ def _cell(file, number, raw):
         raise SourceError(f"{where}: unknown role {role!r}; known are {', '.join(sorted(ROLES - {''}))}.")
     if exercise and not (raw.source.count(BEGIN) == raw.source.count(END) == 1 and options.get("points")):
         raise SourceError(f"{where}: exercise {exercise} needs :points: and one solution between '{BEGIN}' and '{END}'.")
-    if "savefig" not in raw.source and "plt.show" in raw.source and not options.get("alt"):
+    if (role == "play") != bool(options.get("question")) or role == "play" and not options.get("needs"):
+        raise SourceError(f"{where}: a cell with :role: play, and no other, says in :question: what to find out, and in :needs: with which functions.")
+    if role != "play" and "savefig" not in raw.source and "plt.show" in raw.source and not options.get("alt"):
         raise SourceError(f"{where}: it draws a figure; say in :alt: what is seen.")
     if bool(options.get("alt")) != bool(options.get("caption")):
         raise SourceError(f"{where}: a figure has both :alt:, what is seen, and :caption:, what it shows.")
     return Cell("code", raw.source, role, exercise, options.get("points", 0),
-                tuple(options.get("needs", "").split()), options.get("alt", ""), options.get("caption", ""))
+                tuple(options.get("needs", "").split()), options.get("alt", ""), options.get("caption", ""), options.get("question", ""))

@@ -5,8 +5,8 @@ export const about = {
   chapter: "05_batch_norm",
   alt: "A batch of points, input against incoming gradient, with the straight line that the mean path and the variance path remove. What reaches the input is each point's vertical distance from this line, divided by σ. Points on one line send nothing back.",
 };
-const START = [[-2.4, 0.4], [-1.5, -1], [-0.6, 1.2], [0.3, 0.2], [1.1, 1.5], [2.2, 0.6], [-1, 0.5], [1.6, -0.7]];
-export const defaults = { points: START, count: 6, eps: 1e-5, seed: 1 };
+export const defaults = { points: [[-2.4, 0.4], [-1.5, -1], [-0.6, 1.2], [0.3, 0.2], [1.1, 1.5], [2.2, 0.6], [-1, 0.5], [1.6, -0.7]], count: 6, eps: 1e-5, seed: 1 };
+const START = defaults.points;
 
 const mean = v => v.reduce((s, u) => s + u, 0) / v.length;
 const norm = v => Math.hypot(...v);

@@ -82,7 +82,7 @@ export function moves(norm, groups, change, s = start()) {
 }
 
 const NORMS = { BN: "batch norm", IN: "instance norm", GN: "group norm", LN: "layer norm (last axis)", RMS: "RMS norm", WN: "weight norm", none: "no normaliser" };
-export const defaults = { norm: "BN", groups: 2, change: "a unit's weights × 3", cell: at(1, 2, 1) };
+export const defaults = { norm: "BN", groups: 2, change: "a unit's weights × 3", cell: 33 }; // at(1, 2, 1)
 const place = (k) => [Math.floor(k / (O * T)), Math.floor(k / T) % O, k % T];
 const square = (x, y, side) => `M${tenth(x)} ${tenth(y)}h${tenth(side)}v${tenth(side)}h${-tenth(side)}z`;
 const TABLE = `<style>.xp .xp-tried{display:table;border-collapse:collapse;font-size:13px;line-height:1.35;margin:.3em 0;width:auto;color:inherit;background:none}.xp .xp-tried :is(th,td,tr){padding:2px 3px;border:0;text-align:center;font-weight:normal;background:none!important;color:inherit}.xp .xp-tried tbody th{text-align:left}.xp .xp-tried caption{caption-side:top;text-align:left;color:inherit;padding:0 0 .3em}</style>`;
