@@ -117,19 +117,20 @@ def test_figures_are_numbered_in_their_order_and_named_in_notebooks():
                        {"name": "fig-5-2", "caption": "**Figure 5.2.** Second."}]
 
 
-EQUATION = '<div class="math notranslate nohighlight" id="eq-5-1">\n\\[a\\]</div>'
+EQUATION = '<div class="math notranslate nohighlight" id="eq-5-1">\n\\[a\\tag{5.1}\\]</div>'
 TERM = '<dt id="term-rate">rate<a class="headerlink" href="#term-rate">#</a></dt><dd><p>A <a href="x.html">number</a>.</p>\n</dd>'
 
 
 def test_a_page_carries_what_its_links_point_to_once():
     targets = {"a/one.html": shown(EQUATION), "words.html": shown(TERM)}
-    page = ('<body><a class="reference internal" href="../words.html#term-rate">r</a><a class="reference internal" href="one.html#eq-5-1">1</a>'
+    page = ('<body><script src="mathjax.js"></script><a class="reference internal" href="../words.html#term-rate">r</a><a class="reference internal" href="one.html#eq-5-1">1</a>'
             '<a class="reference internal" href="one.html#eq-5-1">1</a><a class="reference internal" href="#else">e</a></body>')
     laid = with_previews(page, "a/two.html", targets)
     assert re.findall(r'data-href="([^"]+)"', laid) == ["../words.html#term-rate", "one.html#eq-5-1"]
     assert "<p><strong>rate</strong></p><p>A number.</p></template>" in laid and "\\[a\\]</div></template>" in laid
     assert with_previews(laid, "a/two.html", targets) == laid
     assert "<template" not in with_previews(laid.replace("reference internal", ""), "a/two.html", targets)
+    assert "\\[a" not in with_previews(page.replace("mathjax.js", ""), "a/two.html", targets)
 
 
 def test_every_term_of_the_glossary_is_mentioned_in_a_chapter():

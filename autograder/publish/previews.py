@@ -8,6 +8,7 @@ import html
 import posixpath
 import re
 
+from .links import TAG
 from .write import write_text
 
 TARGETS = re.compile("|".join([
@@ -35,7 +36,8 @@ def shown(page):
     found = {}
     for m in TARGETS.finditer(page):
         if m["equation"]:
-            found[m["equation"]] = f'<div class="math notranslate nohighlight">{m["tex"]}</div>'
+            tex = TAG.sub("", m["tex"])  # the link says the number, and the card is narrow
+            found[m["equation"]] = f'<div class="math notranslate nohighlight">{tex}</div>'
         elif m["term"]:
             found[m["term"]] = f"<p><strong>{_plain(m['said'])}</strong></p>{_plain(m['means'])}"
         else:
@@ -50,11 +52,11 @@ def _plain(text):
 
 def with_previews(page, name, targets):
     """The page called `name` with a template before its end for each of its links that has a target in `targets`."""
-    laid = {}
+    laid, typesets = {}, "mathjax" in page  # Sphinx loads it only where a page has formulas of its own
     for file, anchor in LINK.findall(page):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(name), html.unescape(file))) if file else name
         preview = targets.get(target, {}).get(html.unescape(anchor))
-        if preview:
+        if preview and (typesets or 'class="math' not in preview):
             laid[f"{file}#{anchor}"] = preview
     templates = "".join(f'<template data-href="{href}">{preview}</template>\n' for href, preview in laid.items())
     return LAID.sub("", page).replace("</body>", templates + "</body>")
