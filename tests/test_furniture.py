@@ -249,5 +249,5 @@ def test_a_printed_chapter_is_whole(paper):
 @pytest.mark.browser
 def test_a_printed_chapter_leaves_out_what_is_for_the_screen(paper):
     _, text = paper
-    for words in ("Skip to main content", "Show code cell", "Gradients on a line", "Reset", "Hint 1", "https://"):
+    for words in ("Skip to main content", "Show the code", "Gradients on a line", "Reset", "Hint 1", "https://"):
         assert words not in text, words

@@ -27,6 +27,7 @@ LOST = """<!DOCTYPE html>
 <style>
 :root {{ color-scheme: light dark; }}
 body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto 0; padding: 0 1rem; }}
+a {{ color: inherit; }}
 </style>
 </head>
 <body>
