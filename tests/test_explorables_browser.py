@@ -158,6 +158,15 @@ def test_a_handle_follows_mouse_and_finger_and_a_click(name, index, visit):
                for box in (ring.bounding_box() for ring in page.locator(".handle .ring").all()) if box)
 
 
+def test_a_click_on_an_activation_outlines_it(visit):
+    page = visit("07_normalisers", width=390)
+    cell, left, gap = (page.evaluate("document.querySelector('.xp-svg .grid').getAttribute('d').match(/h([\\d.]+)/)[1] * 1"), 52, 8)
+    box = page.locator(".xp-svg").first.bounding_box()
+    page.mouse.click(box["x"] + left + 2 * (4 * cell + gap) + 1.5 * cell, box["y"] + 44 + 3.5 * cell)
+    page.evaluate(DRAWN)
+    assert page.get_by_label("Outlined").get_attribute("aria-valuetext") == "ex. 2, unit 3, pos. 1"
+
+
 def test_play_jumps_to_its_end_where_motion_is_not_wanted(visit):
     page = visit("06_sphere", reduced_motion="reduce")
     page.get_by_role("button", name="Play").click()

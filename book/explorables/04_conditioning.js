@@ -73,7 +73,7 @@ export function descend(values, rate, steps = STEPS) {
   return out;
 }
 
-const REPAIRS = { none: "none", diagonal: "divide by the diagonal of H", centre: "subtract the mean", standardise: "subtract the mean, divide by the spread" };
+const REPAIRS = { none: "none", diagonal: "divide by the diagonal of H", centre: "subtract the mean", standardise: "standardise the features" };
 
 function render(host) {
   const ui = stage(host, "The top eigenvalue comes from the mean, not from the spread of the features, and it grows with their number. It forces the rate down until the smallest eigenvalue stands still. Rescaling by the diagonal cannot see it; subtracting the mean removes it. What is left then is the spread of the variances.");

@@ -85,20 +85,22 @@ const NORMS = { BN: "batch norm", IN: "instance norm", GN: "group norm", LN: "la
 export const defaults = { norm: "BN", groups: 2, change: "a unit's weights × 3", cell: 33 }; // at(1, 2, 1)
 const place = (k) => [Math.floor(k / (O * T)), Math.floor(k / T) % O, k % T];
 const square = (x, y, side) => `M${tenth(x)} ${tenth(y)}h${tenth(side)}v${tenth(side)}h${-tenth(side)}z`;
-const TABLE = `<style>.xp .xp-tried{display:table;border-collapse:collapse;font-size:13px;line-height:1.35;margin:.3em 0;width:auto;color:inherit;background:none}.xp .xp-tried :is(th,td,tr){padding:2px 3px;border:0;text-align:center;font-weight:normal;background:none!important;color:inherit}.xp .xp-tried tbody th{text-align:left}.xp .xp-tried caption{caption-side:top;text-align:left;color:inherit;padding:0 0 .3em}</style>`;
+const TABLE = `<style>.xp .xp-tried{display:table;border-collapse:collapse;font-size:13px;line-height:1.35;margin:.3em 0;width:auto;color:inherit;background:none}.xp .xp-tried :is(th,td,tr){padding:2px 3px!important;border:0;text-align:center;font-weight:normal;background:none!important;color:inherit}.xp .xp-tried tbody th{text-align:left}.xp .xp-tried caption{caption-side:top;text-align:left;color:inherit;padding:0 0 .3em}</style>`;
 
 function render(host) {
   const ui = stage(host, "Look for pairs. What only scales or shifts a whole shaded set leaves no trace (for RMS norm: what only scales it); what changes a part of the set does. Batch norm and layer norm miss different things, and only one of them looks at other examples.");
   ui.select("norm", "Normaliser", NORMS);
   ui.select("change", "Change", Object.fromEntries(Object.keys(CHANGES).map((c) => [c, c])));
-  ui.select("groups", "Groups (GN only)", { 1: 1, 2: 2, 3: 3, 6: 6 }, { off: (s) => s.norm !== "GN" });
+  ui.select("groups", "Groups (GN only)", { 1: "1", 2: "2", 3: "3", 6: "6" }, { off: (s) => s.norm !== "GN" });
   ui.slider("cell", "Outlined", { min: 0, max: B * O * T - 1, step: 1, text: (k) => { const [n, o, t] = place(k); return `ex. ${n}, unit ${o}, pos. ${t}`; } });
   ui.keys(["■ positive, □ negative; the area is the size"]);
   const blocks = ui.chart("Activations of four examples with six units at four positions, and how far each output moves", 0), table = add(ui.charts, "div"), s0 = start(), inputs = linear(s0), tried = {};
+  let written = "";
   const show = (groups) => {
     const columns = ["BN", "IN", `GN ${groups}`, "LN", "RMS", "WN", "none"];
     const rows = Object.keys(CHANGES).map((c) => `<tr><th scope="row">${c}</th>${columns.map((n) => `<td>${{ undefined: "·", true: "×", false: "●" }[tried[`${n}|${c}`]]}</td>`).join("")}</tr>`).join("");
-    table.innerHTML = `${TABLE}<table class="xp-tried"><caption>Tried: ● all outputs stay, × some move, · not yet</caption><thead><tr><td></td>${columns.map((n) => `<th scope="col">${n.replace(" ", "&nbsp;")}</th>`).join("")}</tr></thead><tbody>${rows}</tbody></table>`;
+    const html = `${TABLE}<table class="xp-tried"><caption>Tried: ● all outputs stay, × some move, · not yet</caption><thead><tr><td></td>${columns.map((n) => `<th scope="col">${n.replace(" ", "&nbsp;")}</th>`).join("")}</tr></thead><tbody>${rows}</tbody></table>`;
+    if (html !== written) table.innerHTML = written = html;
   };
   show(defaults.groups); // its width first
   return ui.start((state) => {

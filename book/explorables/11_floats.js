@@ -80,7 +80,7 @@ const LOW = -52, HIGH = 44;
 
 function render(host) {
   const ui = stage(host, "The histogram moves, the ranges stay. For early gradients fp16 needs no scale; for middle ones a scale saves nearly all. The late ones are spread wider than fp16: a scale that saves the small ones makes the large ones infinite, and the step is skipped. In bf16 a scale changes nothing that matters, but look at its spacing above.");
-  ui.select("format", "Format", { fp32: "fp32: 8 exponent, 23 fraction bits", bf16: "bf16: 8 and 7", fp16: "fp16: 5 and 10" });
+  ui.select("format", "Format: exponent, fraction bits", { fp32: "fp32: 8, 23", bf16: "bf16: 8, 7", fp16: "fp16: 5, 10" });
   ui.text("text", "A number, or flip its bits");
   ui.select("stage", "Model gradients", { early: "early in training", middle: "middle", late: "late" });
   ui.slider("scale", "Loss scale", { min: 1, max: 2 ** 36, step: 1, log: 2, text: (v) => `2${raised(Math.round(Math.log2(v)))}` });

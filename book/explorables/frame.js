@@ -6,13 +6,13 @@ color:var(--ink);background:var(--paper);font-size:15px;line-height:1.5;max-widt
 @media print{html .xp{--ink:#000;--paper:#fff;break-inside:avoid}.xp :is(.xp-bar,.xp-buttons){display:none}}
 .xp *{box-sizing:border-box}.xp p{margin:0 0 .5em;color:inherit}
 .xp-bar{display:flex;flex-wrap:wrap;gap:.5em 1.2em;align-items:end;margin:.6em 0}.xp label{flex:1 1 215px;max-width:246px;min-width:0;font-size:14px;margin:0;color:inherit}
-.xp-buttons{display:flex;flex-wrap:wrap;gap:8px}@media (max-width:500px){.xp-bar{gap:.4em .9em}.xp label{flex-basis:calc(50% - .5em)}.xp-buttons{flex-basis:100%}}
+.xp-buttons{display:flex;flex-wrap:wrap;gap:8px}@media (max-width:500px){.xp-bar{gap:.4em .9em}.xp label{flex-basis:calc(50% - .5em)}.xp label.xp-wide{flex-basis:100%;max-width:none}.xp-buttons{flex-basis:100%}}
 .xp label b{font-weight:600;font-variant-numeric:tabular-nums}
 .xp input[type=range]{display:block;width:100%;height:26px;margin:0;accent-color:var(--c0)}
 .xp input[type=checkbox]{width:20px;height:20px;margin:2px 8px 2px 0;vertical-align:middle;accent-color:var(--c0)}
 .xp :is(select,button,input[type=text]){font:inherit;color:inherit;background:var(--pst-color-surface,var(--jp-layout-color2,ButtonFace));border:1px solid currentColor;border-radius:4px;padding:3px 10px;min-height:32px;max-width:100%}
 .xp :is(select,input[type=text]){display:block;width:100%}.xp button{cursor:pointer}.xp :disabled{opacity:.5}.xp :focus-visible{outline:3px solid var(--c1);outline-offset:2px}
-.xp-charts{display:flex;flex-wrap:wrap;gap:8px 16px}.xp-chart{flex:1 1 300px;min-width:0}.xp-wide{flex-basis:100%}
+.xp-charts{display:flex;flex-wrap:wrap;gap:8px 16px}.xp-chart{flex:1 1 280px;min-width:0}.xp-wide{flex-basis:100%}
 .xp-svg{display:block;width:100%;overflow:visible;background:none}svg.xp-chart{max-width:420px}.xp text{font-size:12.5px;font-family:inherit;fill:var(--ink)}.xp .grid{stroke:currentColor;opacity:.14}
 .xp .axis{stroke:currentColor;fill:none}.xp .thin{stroke:currentColor;opacity:.55;fill:none}.xp .ring{stroke:currentColor;stroke-width:1.5}
 .xp .handle{cursor:grab}.xp .handle:focus-visible{outline:none}.xp .handle:focus-visible .ring{stroke:var(--c1);stroke-width:4}
@@ -92,7 +92,7 @@ function chart(host, name, height, wide) {
   c.size = (tall, [l, r, t, b] = [0, 0, 0, 0]) => {
     Object.assign(c, { l, t, w: c.room - l - r, h: tall - t - b });
     set(svg, { viewBox: `0 0 ${c.room} ${tall}`, height: tall });
-    set(inner, { x: l - 6, y: t, width: c.w + 12, height: c.h, viewBox: `-6 0 ${c.w + 12} ${c.h}` }); // a marker at either end is seen whole
+    set(inner, { x: l - 8, y: t, width: c.w + 16, height: c.h, viewBox: `-8 0 ${c.w + 16} ${c.h}` }); // a marker at either end is seen whole
     for (const g of [axes, top]) g.setAttribute("transform", `translate(${l} ${t})`);
   };
   c.frame = (x, y, square) => {
@@ -200,7 +200,10 @@ function stage({ model, el }, look) {
   };
   ui.select = (key, name, options, { off = () => false, also } = {}) => {
     const input = field("select", name);
-    for (const [value, text] of Object.entries(options)) add(input, "option", { value }, text);
+    for (const [value, text] of Object.entries(options)) {
+      add(input, "option", { value }, text);
+      if (text.length > 12) input.parentNode.className = "xp-wide"; // a row of its own on a telephone
+    }
     input.onchange = () => ui.put({ [key]: typeof defaults[key] === "number" ? +input.value : input.value, ...also });
     shown.push(s => { input.value = s[key]; input.disabled = off(s); });
   };
