@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: course test test-colab bench audit site notebooks setup clean
+.PHONY: course test test-colab test-hub bench audit site notebooks setup clean
 
 course: setup
 	$(BIN)/autograder notebooks
@@ -24,6 +24,16 @@ test: setup
 test-colab: setup
 	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test,cluster]'
 	$(BIN)/python -m pytest -m colab -rs tests/test_colab.py
+
+# A day on JupyterHub in a browser, and ngshare: 4 GB in _build once. Needs root, for users of its own: sudo make test-hub
+test-hub: setup _build/ngshare/client
+	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test,cluster]'
+	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m pytest -m 'hub or slow' -rs tests/test_hub.py tests/test_delivery.py::test_ngshare_is_a_way_in
+
+_build/ngshare/client:
+	$(PYTHON) -m venv _build/ngshare
+	_build/ngshare/bin/pip install --quiet ngshare requests 'sqlalchemy<2'
+	_build/ngshare/bin/pip install --quiet --no-deps --target $@ ngshare_exchange
 
 bench: setup
 	$(BIN)/autograder bench

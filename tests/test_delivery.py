@@ -549,8 +549,6 @@ def test_nbgraders_exchange_is_a_way_in(course, work, tmp_path):
 
 
 NGSHARE = Path(os.environ.get("NGSHARE_VENV", ROOT / "_build" / "ngshare"))
-MAKE_NGSHARE = ("python3 -m venv _build/ngshare && _build/ngshare/bin/pip install ngshare requests 'sqlalchemy<2' "
-                "&& _build/ngshare/bin/pip install --no-deps --target _build/ngshare/client ngshare_exchange")
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
@@ -599,7 +597,7 @@ def ask(address, user, **fields):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (NGSHARE / "client").is_dir(), reason=f"ngshare is not here; make it with: {MAKE_NGSHARE}")
+@pytest.mark.skipif(not (NGSHARE / "client").is_dir(), reason="ngshare is not here; `make test-hub` makes it")
 def test_ngshare_is_a_way_in(course, work, tmp_path, monkeypatch):
     """Released, fetched and submitted through a running ngshare, collected by ours."""
     student = tmp_path / "student"
