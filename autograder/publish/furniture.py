@@ -121,7 +121,7 @@ def draw_card(path, title):
     layers = range(51)
     for factor, colour, line in ((1.08, "#E98A3C", "--"), (1, "#ffffff", "-"), (0.92, "#56B4E9", "-.")):
         axes.plot(layers, [factor**k for k in layers], line, color=colour, linewidth=6)
-    axes.set(yscale="log", xlim=(-4, 54), ylim=(0.012, 80))
+    axes.set(yscale="log", xlim=(-4, 54), ylim=(0.006, 90))
     axes.axis("off")
     head, tail = title.rsplit(" ", 2)[0], " ".join(title.rsplit(" ", 2)[1:])
     figure.text(0.06, 0.86, head, color="white", fontsize=50, fontweight="bold", va="center")
