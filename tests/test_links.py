@@ -147,7 +147,7 @@ def test_every_term_of_the_glossary_is_mentioned_in_a_chapter():
 
 
 class Prose(HTMLParser):
-    """The words of a page's article outside code, outputs, math, titles and links; captions are prose."""
+    """The words of a page's article outside code, outputs, explorables, math, titles and links; captions are prose."""
 
     APART = {"pre", "code", "script", "template", "a", "summary", "h1", "h2", "h3", "h4"}
 
@@ -159,7 +159,7 @@ class Prose(HTMLParser):
     def handle_starttag(self, tag, attributes):
         if tag not in ("img", "br", "hr", "input", "col", "link", "meta"):
             classes = (dict(attributes).get("class") or "").split()
-            apart = tag in self.APART or {"math", "cell_output"} & set(classes)
+            apart = tag in self.APART or {"math", "cell_output", "explorable"} & set(classes)
             self.open.append((tag, tag != "figcaption" and bool(apart or self.open and self.open[-1][1])))
 
     def handle_endtag(self, tag):
