@@ -18,6 +18,7 @@ from classroom import from_bank, marks, reference
 from conftest import BUILD, locked
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from test_play import PLAYED, at_work, looks_at_work
 
 from autograder.grading import course as courses
 from autograder.grading import demo
@@ -216,6 +217,7 @@ def packages(python):
 def public_repository(folder):
     """A git repository with the tag that the first cell names."""
     shutil.copytree(ROOT / "autograder", folder / "autograder", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "book" / "explorables", folder / "book" / "explorables")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, folder / name)
     author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
@@ -289,6 +291,12 @@ def checked(python, path, text):
     path.write_text(text)
     done = subprocess.run([python.with_name("autograder"), "check", path], cwd=path.parent, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.colab
+@pytest.mark.parametrize("stem", [stem for stem, _ in PLAYED])
+def test_sliders_draw_anew_and_the_explorable_is_whole(installed, stem, tmp_path):
+    looks_at_work(execute(at_work(stem), tmp_path), stem)
 
 
 @pytest.mark.colab

@@ -39,6 +39,7 @@ from autograder.grading.book import open_book
 from autograder.grading.course import CourseError, api, read_roster
 from autograder.grading.engine import grade_assignment
 from autograder.grading.sandbox import doctor
+from autograder.notebook.explorables import whole
 from autograder.publish.source import ROOT, stems
 
 OTHER = "05_batch_norm"
@@ -143,7 +144,8 @@ def texts(folder):
 def test_the_release_holds_what_students_need(released):
     files = texts(released)
     assert {f"notebooks/{s}.ipynb" for s in stems()} <= set(files)
-    assert {"README.md", "LICENSE", "environment.yml", "postBuild", "pyproject.toml", ".gitignore", "book/results/cpu.json"} <= set(files)
+    assert {"README.md", "LICENSE", "environment.yml", "postBuild", "pyproject.toml", ".gitignore", "book/results/cpu.json",
+            "book/explorables/06_sphere.js"} <= set(files)
     assert os.access(released / "postBuild", os.X_OK) and not os.access(released / "README.md", os.X_OK)
     assert all(s in files["README.md"] for s in stems()) and "https://" in files["README.md"]
     pins = next(d["pip"] for d in yaml.safe_load(files["environment.yml"])["dependencies"] if isinstance(d, dict))
@@ -198,6 +200,8 @@ def test_the_release_installs_alone_and_a_released_notebooks_checks_run(released
     (Path(site) / "dependencies.pth").write_text(str(Path(torch.__file__).parents[1]))
     where = subprocess.run([python, "-c", "import autograder; print(autograder.__file__)"], cwd=tmp_path, capture_output=True, text=True).stdout
     assert where.startswith(str(tmp_path / "venv"))
+    shown = "from autograder import explorable; print(explorable('06_sphere')._esm, end='')"
+    assert subprocess.run([python, "-c", shown], cwd=tmp_path, capture_output=True, text=True).stdout == whole("06_sphere")
     path = tmp_path / f"{STEM}.ipynb"
     notebook = nbformat.read(source / "notebooks" / f"{STEM}.ipynb", as_version=4)
     solutions = reference(STEM)

@@ -19,7 +19,7 @@ STEM = "08_weight_decay"
 TIMEOUT_MS = 900_000  # beside other work
 
 
-def at_work(stem):
+def cut_down(stem):
     """The released notebook, solved, cut down to the set-up, the explorable, the sliders and the exercises that they drive."""
     chapter = read_chapter(stem)
     notebook = demo.handed_in(chapter, reference(stem))
@@ -33,7 +33,7 @@ def lab(tmp_path_factory):
     """The address of a JupyterLab that holds the notebook, without any settings of this machine."""
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install -e '.[lab]' -c constraints.txt")
     folder = tmp_path_factory.mktemp("lab")
-    nbformat.write(at_work(STEM), folder / "chapter.ipynb")
+    nbformat.write(cut_down(STEM), folder / "chapter.ipynb")
     home = tmp_path_factory.mktemp("home")
     env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND" and not k.startswith("JUPYTER")}
     env |= {"HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "JUPYTER_PREFER_ENV_PATH": "1"}

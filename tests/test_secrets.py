@@ -81,7 +81,7 @@ def _visible(path):
 def test_the_student_wheel_holds_no_solution_no_hidden_check_and_no_bank(wheel):
     with zipfile.ZipFile(wheel) as files:
         names = files.namelist()
-        assert any(n.endswith("checks/ch05_batch_norm.py") for n in names)
+        assert any(n.endswith("checks/ch05_batch_norm.py") for n in names) and "autograder/explorables/06_sphere.js" in names
         assert not [n for n in names if any(part in n for part in ("hidden", "bank", "audit", "grading", "publish", "solutions"))]
         text = "\n".join(files.read(n).decode() for n in names if n.endswith(".py"))
     assert not [line for line in leaks(text) if line not in MARKERS]
