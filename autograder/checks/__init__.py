@@ -1,4 +1,4 @@
-"""What is right: probes, oracles, verdicts, misconceptions; one module a chapter."""
+"""What is right: probes, oracles, verdicts, misconceptions; one module a chapter, and one for the repairs of chapter 12."""
 
 import difflib
 import importlib

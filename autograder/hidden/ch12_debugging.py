@@ -9,11 +9,13 @@ from autograder.checks.ch06_scale_invariance import backwards, between, normal
 from autograder.checks.ch10_one_cycle import (
     adam_in_use, batch_norm_network, frozen_network, network_in_evaluation)
 from autograder.checks.ch12_debugging import (
-    F32, F64, Attention, Block, Ear, Gain, activations, adam_new, all_training, around_batch_norm, backed, batch,
-    certain_classifier, classifier, course, darker_mirror, decay, draws, epoch_origin, everything_stale, exam, examples,
-    falls_and_rises, form, fresh_one_group, frozen_batch_norm, good, heavy_ball, labels, lesson, misleading_names, one_to_the_left,
-    order, overflowing_network, part_of_the_gradients, partly_frozen, pictures, pixels, plain_sgd, plan, quick_network, resting_classifier, run_of, settled,
-    snapshots, tour, trial, unit_network, with_gradients)
+    F32, F64, Gain, activations, backed, batch, decay, draws, falls_and_rises, form, good, labels, part_of_the_gradients,
+    partly_frozen, pixels, quick_network, run_of, snapshots, with_gradients)
+from autograder.checks.ch12_repairs import (
+    Attention, Block, Ear, adam_new, all_training, around_batch_norm, certain_classifier, classifier, course, darker_mirror,
+    epoch_origin, everything_stale, exam, examples, fresh_one_group, frozen_batch_norm, heavy_ball, lesson, misleading_names,
+    one_to_the_left, order, overflowing_network, pictures, plain_sgd, plan, resting_classifier, settled, tour, trial,
+    unit_network)
 from autograder.checks.exercise import Case
 
 
