@@ -257,9 +257,10 @@ def parser():
 
 def expected_errors():
     """Errors whose text is meant for the user."""
+    from autograder.checks import UnknownExercise
     from autograder.notebook.inspect import NotANotebook
 
-    errors = [NotANotebook]
+    errors = [NotANotebook, UnknownExercise]
     try:
         from autograder.grading.course import CourseError
         from autograder.grading.sandbox.doctor import NoSandbox

@@ -6,6 +6,7 @@ import pytest
 import sympy
 import torch
 
+from autograder.__main__ import main
 from autograder.bank import entries
 from autograder.checks import UnknownExercise, exercises, find, run_check
 from autograder.checks.compare import compare
@@ -165,3 +166,8 @@ def test_expressions_that_are_no_answer_are_refused_in_words():
     for wrong, words in {lambda s: sigma**2: "new symbols of the same name", lambda s: sympy.Symbol("t"): "its only symbols",
                          lambda s: "s +": "expected a sympy expression", lambda s: s / 0: "value is zoo"}.items():
         assert words in run_check("relu_second_moment", wrong).fact
+
+
+def test_an_audit_of_an_unknown_exercise_suggests_the_nearest(capsys):
+    assert main(["audit", "bn_backwards"]) == 2
+    assert "did you mean 'bn_backward'?" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 
 from autograder.bank import entries
-from autograder.checks import exercises, run_check
+from autograder.checks import exercises, find, run_check
 from autograder.hidden import hidden_check
 from autograder.publish.editions import unmarked
 from autograder.publish.source import ROOT, read_chapter, stems
@@ -181,8 +181,11 @@ def _single_threaded():
 
 
 def main(only=None):
-    """Audit all exercises side by side; print the table, write `_build/audit.json`; 0 where all pass."""
-    names = [only] if only else published()
+    """Audit all exercises side by side; print the table, write `_build/audit.json`; 0 where all pass.
+
+    Raises UnknownExercise where there is none called `only`.
+    """
+    names = [find(only).name] if only else published()
     with ProcessPoolExecutor(2, initializer=_single_threaded) as pool:
         results = list(pool.map(audit, names))
     print(table(results))
