@@ -35,6 +35,7 @@ NEEDS = {
     "**You need** gradients (chapter 0), SGD and Adam (chapter 3).": {0, 3},
     "You need the softmax gradient of chapter 00, and outer products.": {0},
     "**You need** BN (chapter 5), decay (8) and Adam and decay (chapters 3 and 8; derived again in 10.4).": {3, 5, 8},
+    "You need matrix products. Chapter 00 has the notebook's ways.": {0},
     "You need matrix products.": set(),
 }
 

@@ -16,7 +16,7 @@ PLACES = {  # chapter: (row, sixths of the width)
     8: (5, 2), 10: (5, 4), 9: (6, 1), 7: (6, 3), 12: (6, 5), 13: (7, 3)}
 WIDTH = 30  # of a node, per cent
 HEIGHT, GAP = 54, 36  # of a node, and between rows, pixels
-NAMED = re.compile(r"chapters? (\d+)(?: and (\d+))?|\((\d+)\)")
+NAMED = re.compile(r"[Cc]hapters? (\d+)(?: and (\d+))?|\((\d+)\)")
 
 
 def number(chapter):
