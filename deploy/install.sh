@@ -30,7 +30,7 @@ environment teacher -e "$clone[teach]"
 lay "$settings/labconfig/page_config.json" <<'END'
 {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}
 END
-lay "$settings/jupyter_server_config.d/formgrader.json" <<'END'
+lay "$settings/jupyter_server_config.json" <<'END'
 {"ServerApp": {"tornado_settings": {"headers": {"Content-Security-Policy": "frame-ancestors 'self'"}}}}
 END
 

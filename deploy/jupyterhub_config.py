@@ -35,6 +35,8 @@ def environment_of(spawner):
     user = pwd.getpwnam(spawner.user.name)
     is_staff = grp.getgrnam(STAFF).gr_gid in os.getgrouplist(user.pw_name, user.pw_gid)
     folder = HUB / ("teacher" if is_staff else "student")
+    if (HUB / "course").stat().st_uid == user.pw_uid:
+        spawner.notebook_dir = str(HUB / "course")  # Formgrader shows only a course beneath the folder of JupyterLab
     spawner.cmd = [str(folder / "bin" / "jupyterhub-singleuser")]
     spawner.environment = {
         "PATH": f"{folder}/bin:/usr/local/bin:/usr/bin:/bin",
