@@ -81,8 +81,8 @@ class Machine:
 @contextmanager
 def machine(*options):
     """A Machine; whatever runs on it ends with it."""
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *options, "sh", ROOT / "tests" / "hub_machine.sh",
-               ROOT, HUB, sys.base_prefix, "sh", "-c", "echo ready; exec sleep 7200"]
+    command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *options,
+               "sh", ROOT / "tests" / "hub_machine.sh", ROOT, HUB, sys.base_prefix, "sh", "-c", "echo ready; exec sleep 7200"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "ready\n"
@@ -264,7 +264,8 @@ def solve_by_hand(ada):
     ada.choose("Run", "Run All Above Selected Cell")
     page.keyboard.press("Shift+Enter")
     page.keyboard.press("Shift+Enter")
-    said = page.locator(".jp-OutputArea-output", has_text=f"{TYPED}:").first.inner_text()
+    checked = page.locator(".jp-Notebook .jp-CodeCell", has_text=f'check("{TYPED}"')
+    said = checked.locator(".jp-OutputArea-output").first.text_content()
     ada.look("2-checked")
     return said
 
