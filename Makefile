@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: course test test-colab test-hub bench audit site notebooks setup clean
+.PHONY: course test test-colab test-hub test-lab bench audit site notebooks setup clean
 
 course: setup
 	$(BIN)/autograder notebooks
@@ -24,6 +24,11 @@ test: setup
 test-colab: setup
 	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test,cluster]'
 	$(BIN)/python -m pytest -m colab -rs tests/test_colab.py
+
+# JupyterLab in a browser: an explorable and sliders in a notebook.
+test-lab: setup
+	$(PIP) -c constraints.txt $(INDEX) -e '.[teach,test,lab]'
+	$(BIN)/python -m pytest -m lab -rs tests/test_lab.py
 
 # A day on JupyterHub in a browser, and ngshare: 4 GB in _build once. Needs root, for users of its own: sudo make test-hub
 test-hub: setup _build/ngshare/client
