@@ -264,7 +264,7 @@ def solve_by_hand(ada):
     ada.choose("Run", "Run All Above Selected Cell")
     page.keyboard.press("Shift+Enter")
     page.keyboard.press("Shift+Enter")
-    checked = page.locator(".jp-Notebook .jp-CodeCell", has_text=f'check("{TYPED}"')
+    checked = page.locator(".jp-Notebook .jp-CodeCell", has_text=f'check("{TYPED}", {TYPED})')
     said = checked.locator(".jp-OutputArea-output").first.text_content()
     ada.look("2-checked")
     return said
