@@ -5,9 +5,7 @@ import json
 
 import nbformat
 import pytest
-from jupyter_client import KernelManager
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell
 
 from autograder.checks import exercises
 from autograder.publish import editions, execute
@@ -61,19 +59,10 @@ def test_sections_that_messages_point_to_exist(stem):
             assert any(h.startswith(f"## {section} ") for h in headings), f"{exercise.name} points to section {section}"
 
 
-@pytest.fixture(scope="module")
-def kernel():
-    """One kernel for all releases, which imports torch once; each finds it without names."""
-    manager = KernelManager(kernel_name="python3")
-    yield manager
-    manager.shutdown_kernel(now=True)
-
-
 @pytest.mark.parametrize("stem", CHAPTERS)
-def test_an_unsolved_release_runs_to_its_end_and_says_so(stem, kernel):
+def test_an_unsolved_release_runs_to_its_end_and_says_so(stem):
     notebook = released(stem)
-    notebook.cells.insert(0, new_code_cell("%reset -f"))
-    NotebookClient(notebook, km=kernel, timeout=120).execute(cleanup_kc=False)  # raises at the first error
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()  # raises at the first error
     text = json.dumps([c.get("outputs", []) for c in notebook.cells])
     for cell in read_chapter(stem).exercises:
         assert f"{cell.exercise}: not solved yet." in text
