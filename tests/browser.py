@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote_plus
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
@@ -140,10 +141,10 @@ CONTROL = f"""([host, index]) => {{
   return e && [[e.getAttribute("role"), e.type, e.tagName], (e.ariaLabel || e.closest("label")?.textContent.trim() || e.textContent).slice(0, 60)];
 }}"""
 FOCUSED = f"host => ({CONTROLS})(host).indexOf(document.activeElement)"
-LOOK = """host => [...host.querySelectorAll("output, [aria-live]")].map(e => e.textContent).join("|")
+LOOK = """host => [...host.querySelectorAll("output, [aria-live], [aria-pressed]")].map(e => e.textContent + e.ariaPressed).join("|")
   + [...host.querySelectorAll("svg")].map(e => e.innerHTML).join("|") + [...host.querySelectorAll("canvas")].map(e => e.toDataURL()).join("|")"""
 CHANGED = f"([host, before]) => ({LOOK})(host) !== before"
-KEYS = {"range": ["ArrowRight", "ArrowLeft", "End", "Home"], "SELECT": ["ArrowDown", "ArrowUp"], "number": ["ArrowUp", "ArrowDown"], "radio": ["ArrowRight", "ArrowLeft"],
+KEYS = {"range": ["ArrowRight", "ArrowLeft", "End", "Home"], "SELECT": ["ArrowDown", "ArrowUp"], "number": ["ArrowUp", "ArrowDown"], "text": ["5", "Backspace"], "radio": ["ArrowRight", "ArrowLeft"],
         "slider": ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"], "checkbox": ["Space"], "BUTTON": ["Enter", "Space"]}
 
 
@@ -184,7 +185,7 @@ def _shows(page, host, key):
 
 def found(page, site, term):
     """Pages that the site's search names for `term`, as addresses without the site's own."""
-    page.goto(f"{site}search.html?q={term}", wait_until="load")
+    page.goto(f"{site}search.html?q={quote_plus(term)}", wait_until="load")
     page.wait_for_selector("#search-results .search-summary", timeout=20_000)
     page.wait_for_function("!/Searching|Preparing/.test(document.querySelector('#search-results h2')?.textContent ?? 'Searching')", timeout=20_000)
     links = page.eval_on_selector_all("#search-results li a", "links => links.map(a => a.href)")

@@ -21,7 +21,7 @@ TERMS = {
     "04_conditioning": ["preconditioning", "hessian"],
     "05_batch_norm": ["covariate", "statistics"],
     "06_scale_invariance": ["invariance", "sphere"],
-    "07_other_normalizers": ["layernorm", "groupnorm"],
+    "07_other_normalizers": ["layer norm", "weight norm"],
     "08_weight_decay": ["adamw", "decay"],
     "09_regularization": ["dropout", "mixup"],
     "10_one_cycle": ["schedule", "cycle"],

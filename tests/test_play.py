@@ -118,7 +118,7 @@ def looks_at_work(notebook, stem):
 
 def test_a_kernel_draws_anew_when_a_slider_is_moved(tmp_path):
     notebook, env = at_work(STEM), {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute(env=env)
+    NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute(env=env)
     looks_at_work(notebook, STEM)
 
 

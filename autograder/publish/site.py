@@ -33,8 +33,8 @@ def build_site():
     if not (STAMP.exists() and STAMP.read_text() == f"{before} {site_digest()}"):
         STAMP.unlink(missing_ok=True)
         executed = execute_all(stems())
-        assemble(executed)
-        jupyter_book()
+        changed = assemble(executed)
+        jupyter_book(every_page=any(path.parts[0] == "site" for path in changed))
         finish()
         write_text(STAMP, f"{before} {site_digest()}")
     return BUILD / "html" / "index.html"
@@ -58,7 +58,7 @@ def site_digest():
 
 
 def assemble(executed):
-    """Lay the tree: the book's pages, the chapters' page edition, the Claims page. Unchanged files stay."""
+    """Lay the tree: the book's pages, the chapters' page edition, the Claims page. Unchanged files stay; returns the others."""
     fresh = TREE.with_name("book.new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(ROOT / "book", fresh)
@@ -75,27 +75,30 @@ def assemble(executed):
     for name, text in written_pages(chapters, linkable).items():
         write_text(fresh / f"{name}.md", text)
     write_text(fresh / "index.md", with_map((fresh / "index.md").read_text(), chapters))
-    _synchronise(fresh, TREE)
+    return _synchronise(fresh, TREE)
 
 
 def _synchronise(fresh, tree):
-    """Make `tree` equal to `fresh`, leaving equal files untouched so that Sphinx rebuilds only what changed."""
+    """Make `tree` equal to `fresh`, leaving equal files untouched so that Sphinx rebuilds only what changed; returns what differed."""
     tree.mkdir(parents=True, exist_ok=True)
     wanted = {p.relative_to(fresh) for p in fresh.rglob("*") if p.is_file()}
     for path in [p for p in tree.rglob("*") if p.is_file() and p.relative_to(tree) not in wanted]:
         path.unlink()
-    for relative in wanted:
-        target = tree / relative
-        if not target.exists() or target.read_bytes() != (fresh / relative).read_bytes():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(fresh / relative, target)
+    changed = [path for path in wanted if not (tree / path).exists() or (tree / path).read_bytes() != (fresh / path).read_bytes()]
+    for path in changed:
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(fresh / path, tree / path)
     shutil.rmtree(fresh)
+    return changed
 
 
-def jupyter_book():
-    """Jupyter Book's own command, in a child that has its modules in memory already: that spares five seconds."""
+def jupyter_book(every_page=False):
+    """Jupyter Book's own command, in a child that has its modules in memory already: that spares five seconds.
+
+    Sphinx copies styles and scripts only where it writes a page, so `every_page` is for a change in these.
+    """
     with tempfile.TemporaryFile("w+") as said:
-        child = multiprocessing.get_context("fork").Process(target=_build, args=(said,))
+        child = multiprocessing.get_context("fork").Process(target=_build, args=(said, ["--all"] if every_page else []))
         child.start()
         child.join()
         said.seek(0)
@@ -103,14 +106,14 @@ def jupyter_book():
             raise SiteFailed(f"The site does not build:\n{said.read()[-4000:]}")
 
 
-def _build(said):
+def _build(said, options):
     """Runs in the child; ends it with the command's status."""
     from jupyter_book.cli.main import main
 
     for number, name in ((1, "stdout"), (2, "stderr")):
         os.dup2(said.fileno(), number)
         setattr(sys, name, said)
-    main(["build", str(TREE), "--path-output", str(ROOT), "-W", "--keep-going", "--quiet"])
+    main(["build", str(TREE), "--path-output", str(ROOT), "-W", "--keep-going", "--quiet", *options])
 
 
 def finish():
