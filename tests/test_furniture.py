@@ -203,7 +203,7 @@ def test_a_site_with_a_base_url_gets_a_map_a_card_and_a_page_for_the_lost(tmp_pa
 
 def test_the_page_for_the_lost_works_at_any_depth(site):
     page = (site / "404.html").read_text()
-    assert "<style>" in page and not re.findall(r'(?:src|href)="(?!/|https://)', page)
+    assert "<style>" in page and not re.findall(r'(?:src|href)="(?!/|https://|data:)', page)
 
 
 def test_the_citation_file_agrees_with_the_project():
