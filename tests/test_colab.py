@@ -16,7 +16,6 @@ import pytest
 import yaml
 from classroom import from_bank, marks, reference
 from conftest import BUILD, locked
-from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from test_play import PLAYED, at_work, looks_at_work
 
@@ -25,6 +24,7 @@ from autograder.grading import demo
 from autograder.grading.engine import grade_assignment
 from autograder.grading.rebuild import parse_submission, rebuild
 from autograder.publish import editions
+from autograder.publish.execute import Client
 from autograder.publish.source import ROOT, read_chapter, stems
 from autograder.publish.write import NOTEBOOKS, write_text
 
@@ -143,7 +143,6 @@ VERSIONS = ("ipywidgets==7.7.1", "ipython==7.34.0", "ipykernel==6.17.1", "torch=
 TEACHERS = ("nbgrader", "jupyter_book", "jupytext", "jupyter_cache", "sphinx", "alembic", "sqlalchemy")
 FOLDER = BUILD / "colab"
 FAKE = 'import sys, types\nsys.modules["google.colab"] = types.ModuleType("google.colab")'  # how the cell knows Colab
-QUIET = ["--IPKernelApp.log_level=40"]
 
 
 def said(*command, **options):
@@ -202,7 +201,7 @@ def execute(notebook, folder, **variables):
     env = {k: v for k, v in os.environ.items() if k not in ("MPLBACKEND", "PYTHONPATH")}
     env |= {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"} | variables
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=1800, kernel_name="colab", extra_arguments=QUIET, resources=resources).execute(env=env)
+    Client(notebook, "colab", timeout=1800, resources=resources).execute(env=env)
     return notebook
 
 

@@ -5,7 +5,6 @@ import json
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from autograder.checks import exercises
 from autograder.publish import editions, execute
@@ -62,7 +61,7 @@ def test_sections_that_messages_point_to_exist(stem):
 @pytest.mark.parametrize("stem", CHAPTERS)
 def test_an_unsolved_release_runs_to_its_end_and_says_so(stem):
     notebook = released(stem)
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()  # raises at the first error
+    execute.Client(notebook, timeout=120).execute()  # raises at the first error
     text = json.dumps([c.get("outputs", []) for c in notebook.cells])
     for cell in read_chapter(stem).exercises:
         assert f"{cell.exercise}: not solved yet." in text

@@ -9,10 +9,12 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 
 import nbformat
+import zmq
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbclient.output_widget import OutputWidget
 from nbformat.v4 import new_code_cell
 
 from . import editions
@@ -27,6 +29,22 @@ PACKAGES = ("torch", "numpy", "matplotlib", "scikit-learn", "sympy")
 
 class ChapterFailed(RuntimeError):
     """A solved chapter does not run, or fails its own checks; the text says where."""
+
+
+class _Output(OutputWidget):
+    """nbclient's mimic of an output widget; it sends past the event loop, which then misses a reply that came meanwhile."""
+
+    def send(self, *args, **kwargs):
+        super().send(*args, **kwargs)
+        self.kernel_client.shell_channel.socket.get(zmq.EVENTS)  # lets the loop look again
+
+
+class Client(NotebookClient):
+    """Executes a notebook, those with sliders included."""
+
+    def __init__(self, notebook, kernel_name="python3", **options):
+        super().__init__(notebook, kernel_name=kernel_name, extra_arguments=QUIET, **options)
+        self.widget_registry = {"@jupyter-widgets/output": {"OutputModel": _Output}}
 
 
 def environment(stem, code):
@@ -73,8 +91,7 @@ def run(stem, notebook):
     env.pop("MPLBACKEND", None)  # the kernel's own backend draws into the notebook
     began, used = time.perf_counter(), _children_cpu_s()
     try:
-        NotebookClient(notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", extra_arguments=QUIET,
-                       record_timing=False).execute(env=env)  # times in the cells would be part of the cache's key
+        Client(notebook, timeout=CELL_TIMEOUT_S, record_timing=False).execute(env=env)  # times would be part of the cache's key
     except CellExecutionError as error:
         raise ChapterFailed(f"{stem} stops with an error:\n{error}") from None
     for cell, outputs in [(cell.id, cell.get("outputs", [])) for cell in notebook.cells] + [("of sliders", _in_widgets(notebook))]:
