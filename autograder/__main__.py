@@ -1,9 +1,12 @@
 """The command line: parse, call, print. Exit status 0 only where all that was asked was done."""
 
 import argparse
+import gc
 import json
 import os
+import signal
 import sys
+import threading
 
 TEACHERS = ("`autograder {}` needs the teachers' tools: in a clone of the course's repository, run "
             "pip install -e '.[teach]' -c constraints.txt")
@@ -289,5 +292,21 @@ def main(argv=None):
     return 2
 
 
+def run():
+    """The command `autograder`."""
+    sys.unraisablehook = _again
+    status = main()
+    gc.freeze()  # or the interpreter looks through all of torch once more before it ends: a second
+    sys.exit(status)
+
+
+def _again(unraisable):
+    """An interrupt that falls into a finaliser is lost there, so it is sent once more."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        threading.Timer(0.01, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -238,6 +238,27 @@ def test_an_interrupt_stops_the_run_at_once_and_keeps_what_was_finished(course, 
     assert first["student"] in state_of_scores(course) and not [p for p in (course / "autograded").rglob("*") if p.is_file() and p.suffix != ".ipynb"]
 
 
+def test_an_interrupt_that_falls_into_a_finaliser_is_not_lost():
+    script = """
+import os, signal, time, weakref
+from autograder import __main__ as command
+
+class Thing: pass
+
+def check(args):
+    thing = Thing()
+    told = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    del thing
+    time.sleep(20)
+
+command.check = check
+command.run()
+"""
+    began = time.monotonic()
+    run = subprocess.run([sys.executable, "-c", script, "check", "any.ipynb"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (2, "Stopped; what was finished is kept.\n") and time.monotonic() - began < 15
+
+
 def state_of_scores(course):
     with open_book(course) as gradebook:
         return {s.student_id: s.score for s in gradebook.assignment_submissions(STEM)}

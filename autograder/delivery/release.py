@@ -43,7 +43,7 @@ dependencies = [
 ]
 
 [project.scripts]
-autograder = "autograder.__main__:main"
+autograder = "autograder.__main__:run"
 
 [tool.setuptools]
 packages = [{packages}]

@@ -73,16 +73,28 @@ def _files(pattern):
 
 def executed(stem):
     """The executed solved edition of a chapter, from the cache where nothing changed."""
+    notebook = to_execute(stem)
+    kept = cached(notebook)
+    if kept is None:
+        run(stem, notebook)
+        get_cache(str(CACHE)).cache_notebook_bundle(CacheBundleIn(notebook, f"{stem}.ipynb"), check_validity=False, overwrite=True)
+    return kept or notebook
+
+
+def to_execute(stem):
+    """The solved edition, headed by what its run depends on: the cache is keyed by the code."""
     notebook = editions.solved(read_chapter(stem))
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     notebook.cells.insert(0, new_code_cell(f"# {environment(stem, code)}", id="environment"))
-    cache = get_cache(str(CACHE))
+    return notebook
+
+
+def cached(notebook):
+    """The notebook with the outputs of an earlier run; None where there was none."""
     try:
-        return cache.merge_match_into_notebook(notebook, nb_meta=KEPT)[1]
+        return get_cache(str(CACHE)).merge_match_into_notebook(notebook, nb_meta=KEPT)[1]
     except KeyError:
-        run(stem, notebook)
-        cache.cache_notebook_bundle(CacheBundleIn(notebook, f"{stem}.ipynb"), check_validity=False, overwrite=True)
-        return notebook
+        return None
 
 
 def run(stem, notebook):
@@ -115,11 +127,14 @@ def _children_cpu_s():
 
 
 def execute_all(stems, jobs=2):
-    """Executed notebooks of all chapters by stem, run side by side."""
+    """Executed notebooks of all chapters by stem; those that changed are run side by side."""
     get_cache(str(CACHE)).db  # made here: two processes that make it at once collide
-    with ProcessPoolExecutor(max_workers=min(jobs, len(stems))) as pool:
-        texts = pool.map(_executed_json, stems)
-        return {stem: nbformat.reads(text, as_version=4) for stem, text in zip(stems, texts)}
+    done = {stem: cached(to_execute(stem)) for stem in stems}
+    due = [stem for stem, notebook in done.items() if notebook is None]
+    if due:
+        with ProcessPoolExecutor(max_workers=min(jobs, len(due))) as pool:
+            done |= zip(due, (nbformat.reads(text, as_version=4) for text in pool.map(_executed_json, due)))
+    return done
 
 
 def _executed_json(stem):

@@ -1,6 +1,7 @@
 """Read a chapter source: MyST text in the compact authoring form of CONTRIBUTING.md."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -61,18 +62,23 @@ def read_chapter(stem):
     path = SOLUTIONS / f"{stem}.md"
     if not path.exists():
         raise SourceError(f"There is no chapter {stem!r}; the chapters are {', '.join(stems())}.")
+    return Chapter(stem, _cells(path.name, path.read_text()))
+
+
+@cache
+def _cells(file, text):
     try:
-        notebook = jupytext.read(path, fmt="md:myst")
+        notebook = jupytext.reads(text, fmt="md:myst")
     except MystMetadataParsingError as error:
-        raise SourceError(f"{path.name}: {error} (put an option that holds a colon into quotes)") from None
-    cells = tuple(_cell(path.name, number, raw) for number, raw in enumerate(notebook.cells, 1))
+        raise SourceError(f"{file}: {error} (put an option that holds a colon into quotes)") from None
+    cells = tuple(_cell(file, number, raw) for number, raw in enumerate(notebook.cells, 1))
     if not cells or not cells[0].text.startswith("# "):
-        raise SourceError(f"{path.name}: the first cell must open with the chapter's title, '# …'.")
+        raise SourceError(f"{file}: the first cell must open with the chapter's title, '# …'.")
     names = [c.exercise for c in cells if c.exercise]
     doubled = {n for n in names if names.count(n) > 1}
     if doubled:
-        raise SourceError(f"{path.name}: {', '.join(sorted(doubled))} stands in more than one cell.")
-    return Chapter(stem, cells)
+        raise SourceError(f"{file}: {', '.join(sorted(doubled))} stands in more than one cell.")
+    return cells
 
 
 def _cell(file, number, raw):
