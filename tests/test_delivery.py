@@ -799,7 +799,15 @@ def test_feedback_is_zipped_per_student_and_goes_back_under_canvas_names(graded,
     first = (tmp_path / "f.zip").read_bytes()
     exporting.export_feedback(graded, tmp_path / "f.zip")
     assert (tmp_path / "f.zip").read_bytes() == first
-    assert "the work did not come from Moodle's download" in table(exporting.export_feedback(graded, tmp_path / "m.zip", "moodle", [STEM]))
+    assert "the work came last from elsewhere; collect Moodle's download too" in table(exporting.export_feedback(graded, tmp_path / "m.zip", "moodle", [STEM]))
+
+
+def test_feedback_goes_to_the_system_that_the_same_work_was_collected_from_last(graded, work, tmp_path):
+    course, person = shutil.copytree(graded, tmp_path / "course"), read_people(graded)["s101"]
+    for kind, name in (("moodle", f"Ada Lovelace_5001_assignsubmission_file/{STEM}.ipynb"), ("canvas", canvas_name(person, f"{STEM}.ipynb"))):
+        rows, _ = collect(course, STEM, zipped(tmp_path / f"{kind}.zip", {name: work["whole"]}))
+        assert rows[0].outcome == "unchanged"
+        assert "s101" not in table(exporting.export_feedback(course, tmp_path / f"{kind}-feedback.zip", kind, [STEM]))
 
 
 def test_feedback_goes_back_under_moodles_names():

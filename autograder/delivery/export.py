@@ -306,7 +306,8 @@ def export_feedback(course, to, kind="csv", chosen=None):
             if not page.is_file():
                 noticed.append(Row(student, "NO PAGE", f"{a}: no feedback; run: autograder grade {a}", True))
             elif not name:
-                noticed.append(Row(student, "NO NAME", f"{a}: the work did not come from {kind.capitalize()}'s download", True))
+                noticed.append(Row(student, "NO NAME", f"{a}: the work came last from elsewhere; collect {kind.capitalize()}'s download too, "
+                                   "or write the pages with --format csv, a folder a student", True))
             else:
                 files[name] = page.read_bytes()
     write_zip(to, files)
