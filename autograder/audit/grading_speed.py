@@ -43,7 +43,7 @@ def grading():
         course = Path(folder) / "course"
         init(course, chapters=[MINIMAL, WHOLE])
         cut_down(course)
-        found = {"minimal torch notebook": measured(course, MINIMAL), "chapter 05": measured(course, WHOLE)}
+        found = {"minimal torch notebook": measured(course, MINIMAL), "chapter 5": measured(course, WHOLE)}
         found["many"] = many(course)
     return found
 
