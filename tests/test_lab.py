@@ -17,6 +17,10 @@ from autograder.publish.source import ROOT, read_chapter
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 STEM = "08_weight_decay"
 TIMEOUT_MS = 240_000
+RUN_ALL = """async () => {  // without a kernel, a run is dropped in silence, and the page says "idle" before it asks for one
+    await jupyterapp.shell.currentWidget.sessionContext.ready;
+    return jupyterapp.commands.execute("notebook:run-all-cells");
+}"""
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
 
 
@@ -39,7 +43,8 @@ def lab(tmp_path_factory):
     env = {k: v for k, v in os.environ.items() if k != "MPLBACKEND" and not k.startswith("JUPYTER")}
     env |= {"HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "JUPYTER_PREFER_ENV_PATH": "1"}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}",
-               "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True", "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+               "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True", "--LabApp.expose_app_in_browser=True",
+               "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     with open(home / "log", "w") as log:
         server = subprocess.Popen(command, env=env, stdout=log, stderr=log, cwd=folder)
     try:
@@ -70,9 +75,7 @@ def page(lab):
         page.set_default_timeout(TIMEOUT_MS)
         page.goto(f"{lab}lab/tree/chapter.ipynb?reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")  # before, a run is dropped in silence
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.wait_for_function(RUN_ALL)
         yield page
         browser.close()
 
