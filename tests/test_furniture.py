@@ -101,6 +101,7 @@ CAUSES = {  # Machado, Oliveira and Fernandes (2009), full severity, on linear R
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
 }
 APART = 15  # CIELAB 1976 distance; 2.3 is just noticeable side by side
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 HUES = np.array([[-0.574, 1.430, 0.144], [0.426, 0.430, 0.144], [0.426, 1.430, -0.856]])  # hue-rotate(180deg)
 
 
@@ -136,6 +137,21 @@ def test_red_and_green_of_one_lightness_would_be_found_out():
 @pytest.mark.parametrize("cause", CAUSES)
 def test_colours_of_figures_stay_apart_for_every_eye(cause, page):
     assert closest([page(rgb(c)) for c in COLOURS], cause) >= APART
+
+
+def contrast(a, b):
+    """WCAG's ratio of two colours."""
+    dim, bright = sorted(LUMINANCE @ linear(c) + 0.05 for c in (a, b))
+    return bright / dim
+
+
+def test_a_pale_line_would_be_found_out():
+    assert contrast(rgb("#56B4E9"), rgb("#ffffff")) < 3
+
+
+@pytest.mark.parametrize("page, ground", [(lambda colour: colour, "#ffffff"), (turned, "#121212")], ids=["light", "dark"])
+def test_every_colour_of_figures_stands_out_from_the_page(page, ground):
+    assert all(contrast(page(rgb(c)), rgb(ground)) >= 3 for c in COLOURS)  # WCAG 1.4.11
 
 
 def test_in_grey_every_line_has_a_style_of_its_own():
