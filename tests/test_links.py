@@ -9,7 +9,7 @@ import pytest
 
 from autograder.publish import editions
 from autograder.publish.links import GLOSSARY, Linker, anchored, course, spellings
-from autograder.publish.previews import shown, with_previews
+from autograder.publish.previews import shown, with_mathjax, with_previews
 from autograder.publish.source import ROOT, Cell, Chapter, SourceError, read_chapter, stems
 
 WORDS = ":::{glossary}\nlearning rate\n  The factor.\n  % also: learning rates, rate of learning\n\nrate\n  A number.\n:::\n"
@@ -123,14 +123,23 @@ TERM = '<dt id="term-rate">rate<a class="headerlink" href="#term-rate">#</a></dt
 
 def test_a_page_carries_what_its_links_point_to_once():
     targets = {"a/one.html": shown(EQUATION), "words.html": shown(TERM)}
-    page = ('<body><script src="mathjax.js"></script><a class="reference internal" href="../words.html#term-rate">r</a><a class="reference internal" href="one.html#eq-5-1">1</a>'
+    page = ('<body><a class="reference internal" href="../words.html#term-rate">r</a><a class="reference internal" href="one.html#eq-5-1">1</a>'
             '<a class="reference internal" href="one.html#eq-5-1">1</a><a class="reference internal" href="#else">e</a></body>')
     laid = with_previews(page, "a/two.html", targets)
     assert re.findall(r'data-href="([^"]+)"', laid) == ["../words.html#term-rate", "one.html#eq-5-1"]
     assert "<p><strong>rate</strong></p><p>A number.</p></template>" in laid and "\\[a\\]</div></template>" in laid
     assert with_previews(laid, "a/two.html", targets) == laid
     assert "<template" not in with_previews(laid.replace("reference internal", ""), "a/two.html", targets)
-    assert "\\[a" not in with_previews(page.replace("mathjax.js", ""), "a/two.html", targets)
+
+
+def test_a_page_without_formulas_gets_mathjax_where_a_preview_has_one():
+    scripts = '<script>window.MathJax = {}</script>\n<script defer src="_static/mathjax/tex-chtml.js"></script>\n'
+    page = f'<head></head><body><template data-href="one.html#eq-5-1">{EQUATION}</template>\n</body>'
+    laid = with_mathjax(page, "a/two.html", scripts)
+    assert '<script defer src="../_static/mathjax/tex-chtml.js"></script>\n</head>' in laid
+    assert with_mathjax(laid, "a/two.html", scripts) == laid
+    plain = page.replace(EQUATION, TERM)
+    assert with_mathjax(plain, "two.html", scripts) == plain
 
 
 def test_every_term_of_the_glossary_is_mentioned_in_a_chapter():

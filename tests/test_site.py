@@ -3,14 +3,16 @@
 import json
 import re
 import shutil
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import pytest
 
-from autograder.publish import editions
+from autograder.publish import editions, lean
 from autograder.publish import site as publish_site
+from autograder.publish.pages import _escaped, _listed
 from autograder.publish.source import stems
 
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src", "embed": "src"}
@@ -99,3 +101,23 @@ def test_an_unchanged_site_is_not_built_again_and_a_damaged_one_is(site, tmp_pat
     monkeypatch.setattr(publish_site, "STAMP", Path(shutil.copy(publish_site.STAMP, tmp_path)))
     with pytest.raises(Asked):
         publish_site.build_site()
+
+
+def test_a_formula_stays_on_one_line_with_what_touches_it():
+    x = '<span class="math notranslate">\\(x\\)</span>'
+    assert lean.page(f"<p>by {x}. But ({x}, {x}</p>") == f'<p>by <span class="kept">{x}.</span> But <span class="kept">({x},</span> {x}</p>'
+    assert lean.page(lean.page(f"<p>{x}-th</p>")) == f'<p><span class="kept">{x}-th</span></p>'
+
+
+def test_addresses_of_styles_and_scripts_carry_the_digest_of_what_lies_there(site):
+    for path in site.rglob("*.html"):
+        for name, digest in re.findall(r'_static/([^"?]+)\?v=(\w+)"', path.read_text()):
+            assert digest == f"{zlib.crc32((site / '_static' / name).read_bytes()):08x}", f"{path.name}: {name}"
+
+
+def test_measured_numbers_are_no_markup():
+    assert _escaped("-2*sigma**2/s**4, fan_in [1, 2]") == r"-2\*sigma\*\*2/s\*\*4, fan\_in \[1, 2\]"
+
+
+def test_an_entry_of_the_museum_says_once_what_it_is_and_keeps_its_symbols():
+    assert _listed("λ chosen on the training error", "**See it**: the error falls.\nAlways. Never.") == "- **λ chosen on the training error.** The error falls. Always."

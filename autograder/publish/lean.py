@@ -2,10 +2,12 @@
 
 Sphinx and its theme serve every site: 2,000 icons as a script and as fonts, the rules of all
 components, MathJax's menu, a search index on every page. Runs on the folder that Sphinx wrote,
-again and again: what is light already stays as it is.
+again and again: what is light already stays as it is. The digests in the addresses of styles and scripts become
+those of the light files, so that a returning reader's browser fetches what has changed.
 """
 
 import re
+import zlib
 
 import tinycss2
 from fontTools import subset
@@ -27,18 +29,17 @@ IMAGE = re.compile(r'<img (?![^>]*loading=)')
 SCRIPT = r'^ *<script[^>]* src="[^"]*(?:{})\.js[^"]*"></script>\n'
 SEARCH = "searchtools|language_data|searchindex"
 TAG_INSIDE = re.compile(r"(\\tag\{[^}]*\})(\s*\\end\{split\})")  # Sphinx wraps what has a line break, and MathJax wants the number outside
+TOUCHES = re.compile(r'(?<!class="kept">)([(“]?)(<span class="math notranslate">[^<]*</span>)([^\s<]*)')  # browsers break a line between a formula and what touches it
+VERSION = re.compile(r'(_static/([^"?]+))\?v=\w+"')
 ICON_TAG = re.compile(r'<i class="(?=[^"]*\bfa)(?![^>]*aria-hidden)')
 
 
 def lighten(site):
     """Take out of the built site in folder `site` what none of its pages uses."""
     pages = {path: path.read_text() for path in site.rglob("*.html") if "_static" not in path.parts}
-    for path, text in pages.items():
-        light = page(text, searches=path.name == "search.html")
-        if light != text:
-            path.write_text(light)
+    light_pages = {path: page(text, searches=path.name == "search.html") for path, text in pages.items()}
     static = site / "_static"
-    words = _words(pages.values(), static)
+    words = _words(light_pages.values(), static)
     icons = set()
     for path in [*static.glob("*.css"), *static.glob("styles/*.css")]:
         text = path.read_text()
@@ -51,6 +52,15 @@ def lighten(site):
     mathjax(static / "mathjax")
     for path in [*static.rglob("*.map"), *(static / FONTS).glob("*.woff2"), static / "scripts" / "fontawesome.js"]:
         path.unlink(missing_ok=True)
+    for path, text in light_pages.items():
+        light = versioned(text, static)
+        if light != pages[path]:
+            path.write_text(light)
+
+
+def versioned(text, static):
+    """The page with the digest of each style and script as it now lies in the folder `static`."""
+    return VERSION.sub(lambda m: f'{m[1]}?v={zlib.crc32((static / m[2]).read_bytes()):08x}"', text)
 
 
 def page(text, searches=False):
@@ -63,6 +73,7 @@ def page(text, searches=False):
     text = text.replace('role="doc-biblioentry"', 'role="listitem"')  # a deprecated role, in a list
     text = text.replace('<span class="math notranslate nohighlight">', '<span class="math notranslate">')
     text = TAG_INSIDE.sub(r"\2\1", text)
+    text = TOUCHES.sub(lambda m: f'<span class="kept">{m[0]}</span>' if m[1] or m[3] else m[0], text)
     return ICON_TAG.sub('<i aria-hidden="true" class="', IMAGE.sub('<img loading="lazy" ', text))
 
 

@@ -65,9 +65,14 @@ def _collected(chapters, course, prefix, show):
 
 def _listed(title, text):
     """One line an entry: its title and the first sentences of what the chapter says about it."""
-    sentences = re.split(r"(?<=[.?]) ", " ".join(text.split("\n\n")[0].split()))
+    sentences = re.split(r"(?<=[.?]) ", " ".join(text.split("\n\n")[0].split()).removeprefix("**See it**: "))
     stop = "" if title.endswith("?") else "."
-    return f"- **{title[:1].upper()}{title[1:]}{stop}** {' '.join(sentences[:2])}"
+    return f"- **{_capital(title)}{stop}** {_capital(' '.join(sentences[:2]))}"
+
+
+def _capital(text):
+    """With a capital first letter; a symbol such as λ stays what it is."""
+    return text[:1].upper() + text[1:] if text[:1].isascii() else text
 
 
 def sections(chapter):
@@ -93,6 +98,11 @@ def claims_page(chapters, executed, course):
 
 def _claims(chapter, claims, linked):
     link = f"[Chapter {chapter.title}](notebooks/{chapter.stem}.ipynb)"
-    rows = "".join(f"\n- **{c['verdict']}**: {linked(c['says'])} *{linked(c['source'].rstrip('.'), cited=True)}.* "
-                   f"Measured: {c['numbers']}.\n" for c in claims)
+    rows = "".join(f"\n- **{c['verdict']}**: {linked(_escaped(c['says']))} *{linked(_escaped(c['source'].rstrip('.')), cited=True)}.* "
+                   f"Measured: {_escaped(c['numbers'])}.\n" for c in claims)
     return f"\n## {chapter.title}\n\nThe experiments and receipts stand in {link}.\n{rows}"
+
+
+def _escaped(text):
+    """Plain text as MyST: powers and names with underscores are not taken for emphasis."""
+    return re.sub(r"([\\*_`$\[\]<])", r"\\\1", text)

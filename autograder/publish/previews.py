@@ -18,6 +18,7 @@ TARGETS = re.compile("|".join([
 ]), re.S)
 LINK = re.compile(r'<a class="reference internal" href="([^"#]*)#([^"]+)"')
 LAID = re.compile(r"<template data-href=.*</template>\n(?=</body>)", re.S)
+MATHJAX = re.compile(r'<script>window\.MathJax = .*?</script>\s*<script [^>]*src="[^"]*_static/mathjax/[^"]*"></script>\n', re.S)
 
 
 def lay_previews(site):
@@ -25,8 +26,9 @@ def lay_previews(site):
     pages = {path.relative_to(site).as_posix(): path for path in site.rglob("*.html") if "_static" not in path.parts}
     texts = {name: path.read_text() for name, path in pages.items()}
     targets = {name: shown(text) for name, text in texts.items()}
+    scripts = next((m[0] for text in texts.values() if (m := MATHJAX.search(text))), "")
     for name, text in texts.items():
-        laid = with_previews(text, name, targets)
+        laid = with_mathjax(with_previews(text, name, targets), name, scripts)
         if laid != text:
             write_text(pages[name], laid)
 
@@ -52,11 +54,19 @@ def _plain(text):
 
 def with_previews(page, name, targets):
     """The page called `name` with a template before its end for each of its links that has a target in `targets`."""
-    laid, typesets = {}, "mathjax" in page  # Sphinx loads it only where a page has formulas of its own
+    laid = {}
     for file, anchor in LINK.findall(page):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(name), html.unescape(file))) if file else name
         preview = targets.get(target, {}).get(html.unescape(anchor))
-        if preview and (typesets or 'class="math' not in preview):
+        if preview:
             laid[f"{file}#{anchor}"] = preview
     templates = "".join(f'<template data-href="{href}">{preview}</template>\n' for href, preview in laid.items())
     return LAID.sub("", page).replace("</body>", templates + "</body>")
+
+
+def with_mathjax(page, name, scripts):
+    """The page with MathJax where only its previews need it: Sphinx loads it for formulas of the page's own."""
+    if MATHJAX.search(page) or 'class="math' not in "".join(LAID.findall(page)):
+        return page
+    static = posixpath.relpath("_static", posixpath.dirname(name) or ".")
+    return page.replace("</head>", re.sub(r'(?<=src=")[^"]*_static', static, scripts) + "</head>", 1)
