@@ -1,7 +1,12 @@
-"""Shared, expensive things: the built site, a graded course. Each is made once per run."""
+"""Shared, expensive things: executed chapters and the built site, once per run; a data base server for each test."""
 
 import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -38,3 +43,21 @@ def site(executed):
 
     with locked("site"):
         return build_site().parent
+
+
+@pytest.fixture
+def postgresql():
+    """The address of a PostgreSQL server of this test's own; it refuses to run as root, so then it runs as nobody."""
+    pytest.importorskip("psycopg", reason="no PostgreSQL driver: pip install psycopg[binary]")
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin")) + [Path(p).parent for p in [shutil.which("pg_ctl")] if p]
+    if not binaries:
+        pytest.skip("no PostgreSQL server is installed (Debian's package postgresql)")
+    as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:  # a socket's path must be short
+        os.chmod(folder, 0o777)
+        data = f"{folder}/data"
+        run = lambda name, *options: subprocess.run([*as_user, binaries[-1] / name, "-D", data, *options], check=True, capture_output=True, cwd=folder)
+        run("initdb", "-A", "trust", "-U", "course")
+        run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", f"-k {folder} -h ''", "start")
+        yield f"postgresql://course@/postgres?host={folder}"
+        run("pg_ctl", "-w", "-m", "immediate", "stop")

@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from classroom import from_bank, reference
+from classroom import from_bank, reference, state
 from test_house import MAY_IMPORT
 from walk import agrees, edit, follow, steps
 
@@ -71,7 +71,7 @@ def set_up(clone):
     """The state that set-up leaves, with the packages of this test's Python: nothing is downloaded."""
     folder = clone / ".venv" / "bin"
     folder.mkdir(parents=True)
-    for name, words in {"python": "", "autograder": "-m autograder", "nbgrader": "-m nbgrader", "dask": "-m dask"}.items():
+    for name, words in {"python": "", "autograder": "-m autograder", "nbgrader": "-m nbgrader", "dask": "-m dask", "alembic": "-m alembic"}.items():
         program(folder / name, f'PYTHONPATH="{clone}" exec "{sys.executable}" {words} "$@"')
     (clone / ".venv" / ".ready").touch()
 
@@ -155,14 +155,32 @@ def test_the_lecturers_page_leads_from_a_clone_to_marks(taught):
     assert not left
 
 
+@pytest.fixture(scope="module")
+def teacher(taught, machine):
+    """The environment of the shell in which the lecturers' page ended."""
+    return machine[1] | {"PATH": f"{taught}/course/.venv/bin:{machine[1]['PATH']}"}
+
+
+SHARED = re.search(r"^## A shared grade book.*?(?=^## )", PAGES["larger_courses"], re.M | re.S)[0]
+
+
 @pytest.mark.slow
-def test_the_page_on_larger_courses_grades_on_workers(taught, machine):
+def test_the_page_on_larger_courses_grades_on_workers(taught, teacher):
     pytest.importorskip("distributed", reason="Dask is not installed (the extra cluster): its page was not followed")
-    environment = machine[1] | {"PATH": f"{taught}/course/.venv/bin:{machine[1]['PATH']}"}
-    follow(PAGES["larger_courses"], taught / "course", environment, before={"sbatch": forget_results})
+    follow(PAGES["larger_courses"].replace(SHARED, ""), taught / "course", teacher, before={"sbatch": forget_results})
     grades = (taught / "course" / "mycourse" / "grades.csv").read_text()
     assert "s101" in grades and "s102" not in grades  # who was forgotten
     assert "Start worker at" in (taught / "course" / "slurm-workers.log").read_text()
+
+
+@pytest.mark.slow
+def test_the_page_on_larger_courses_shares_the_grade_book(taught, teacher, tmp_path, postgresql):
+    course = shutil.copytree(taught / "course" / "mycourse", tmp_path / "mycourse")
+    before = state(course, STEM)["s101"]
+    follow(SHARED, tmp_path, teacher, {"postgresql://USER:PASSWORD@HOST/DATABASE": postgresql})
+    (course / "gradebook.db").unlink()
+    after = state(course, STEM)
+    assert after.pop("grades.csv") == f"student_id,assignment,score,max_score\ns101,{STEM},7,7\n" and after == {"s101": before}
 
 
 def forget_results(clone):
@@ -264,7 +282,7 @@ def test_a_pull_is_refused_and_nothing_lost_where_a_student_worked_in_place(tmp_
 def test_every_command_on_the_pages_is_run_or_shown_for_a_reason():
     """What is only shown: what downloads, what needs another machine, and what takes minutes."""
     shown = {line for page in PAGES.values() for step in steps(page) if step.kind == "shown" and step.language == "sh" for line in step.text.splitlines()}
-    reasons = re.compile(r"pip install|python3 -m venv|jupyter lab|make site|gpu_bench|postgresql|^dask |^kill |generate_assignment --force|autograder grade 00_start --course mycourse")
+    reasons = re.compile(r"pip install|python3 -m venv|jupyter lab|make site|gpu_bench|^dask |^kill |autograder grade 00_start --course mycourse")
     assert not [line for line in shown if not reasons.search(line)]
     assert sum(len(step.commands) for page in PAGES.values() for step in steps(page)) > 35
 

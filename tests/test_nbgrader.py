@@ -5,8 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -292,21 +290,3 @@ def test_a_postgresql_grade_book_is_written_by_its_address(graded, tmp_path, pos
     assert {outcome for _, outcome in grade_assignment(STEM, course)} == {"unchanged"}
     (course / "gradebook.db").unlink()
     assert state(course) == state(graded[0])
-
-
-@pytest.fixture
-def postgresql():
-    """The address of a PostgreSQL server of this test's own; it refuses to run as root, so then it runs as nobody."""
-    pytest.importorskip("psycopg", reason="no PostgreSQL driver: pip install psycopg[binary]")
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin")) + [Path(p).parent for p in [shutil.which("pg_ctl")] if p]
-    if not binaries:
-        pytest.skip("no PostgreSQL server is installed (Debian's package postgresql)")
-    as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:  # a socket's path must be short
-        os.chmod(folder, 0o777)
-        data = f"{folder}/data"
-        run = lambda name, *options: subprocess.run([*as_user, binaries[-1] / name, "-D", data, *options], check=True, capture_output=True, cwd=folder)
-        run("initdb", "-A", "trust", "-U", "course")
-        run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", f"-k {folder} -h ''", "start")
-        yield f"postgresql://course@/postgres?host={folder}"
-        run("pg_ctl", "-w", "-m", "immediate", "stop")
