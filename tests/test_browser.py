@@ -113,6 +113,18 @@ def test_an_explorable_is_mounted_from_the_disk_too(site, browser):
     page.close()
 
 
+def test_a_dark_page_is_printed_dark_on_white(browser, address):
+    page = browser.new_page(color_scheme="dark")
+    page.goto(address + f"notebooks/{stems()[0]}.html")
+    grounds = """() => [...new Set([...document.querySelectorAll("article :is(.highlight, .highlight pre, .admonition-title)")]
+        .map(box => getComputedStyle(box).backgroundColor))]"""
+    on_screen = page.evaluate(grounds)
+    page.emulate_media(media="print", color_scheme="dark")
+    on_paper = page.evaluate(grounds)
+    page.close()
+    assert on_paper == ["rgba(0, 0, 0, 0)"] != on_screen
+
+
 # --- each gate can fail: a page with one fault -----------------------------------------------
 
 HEAD = '<!DOCTYPE html><html lang="en"><head><title>Planted</title><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"></head><body><main><h1>Planted</h1>'

@@ -15,7 +15,7 @@ color:var(--ink);background:var(--paper);font-size:15px;line-height:1.5;max-widt
 .xp-charts{display:flex;flex-wrap:wrap;gap:8px 16px}.xp-chart{flex:1 1 280px;min-width:0}.xp-wide{flex-basis:100%}
 .xp-svg{display:block;width:100%;overflow:visible;background:none}svg.xp-chart{max-width:420px}.xp text{font-size:12.5px;font-family:inherit;fill:var(--ink)}.xp .grid{stroke:currentColor;opacity:.14}
 .xp .axis{stroke:currentColor;fill:none}.xp .thin{stroke:currentColor;opacity:.55;fill:none}.xp .ring{stroke:currentColor;stroke-width:1.5}
-.xp .handle{cursor:grab}.xp .handle:focus-visible{outline:none}.xp .handle:focus-visible .ring{stroke:var(--c1);stroke-width:4}
+.xp .handle{cursor:grab}.xp .handle:focus{outline:none}.xp .handle:focus .ring{stroke:var(--c1);stroke-width:4}
 .xp .xp-key{display:flex;flex-wrap:wrap;gap:0 1.2em;list-style:none;margin:.3em 0;padding:0;font-size:14px}.xp .xp-key li{margin:0}.xp-key svg{display:inline-block;margin-right:6px;vertical-align:middle}
 .xp output{display:block;min-height:3em;margin:.4em 0 .6em;font-variant-numeric:tabular-nums}`;
 const COLOURS = ["var(--c0)", "var(--c1)", "var(--c2)", "var(--c3)", "currentColor"];
