@@ -116,7 +116,7 @@ def test_an_explorable_is_mounted_from_the_disk_too(site, browser):
 def test_a_dark_page_is_printed_dark_on_white(browser, address):
     page = browser.new_page(color_scheme="dark")
     page.goto(address + f"notebooks/{stems()[0]}.html")
-    grounds = """() => [...new Set([...document.querySelectorAll("article :is(.highlight, .highlight pre, .admonition-title)")]
+    grounds = """() => [...new Set([...document.querySelectorAll("article :is(.cell_input, .highlight, .highlight pre, .admonition-title)")]
         .map(box => getComputedStyle(box).backgroundColor))]"""
     on_screen = page.evaluate(grounds)
     page.emulate_media(media="print", color_scheme="dark")
