@@ -468,9 +468,9 @@ def deal(returned):
     return pairs
 
 
-def numbers_of(pairs):
-    """(examples of the inputs, examples of the labels), in the order in which they come; −1 where a row is no example."""
-    rows, own_labels = torch.cat([x for x, _ in pairs]), torch.cat([y for _, y in pairs])
+def numbers_of(dealt):
+    """(examples of the inputs, examples of the labels) of all epochs in the order in which they come; −1 where a row is no example."""
+    rows, own_labels = (torch.cat([pair[side] for pairs in dealt for pair in pairs]) for side in (0, 1))
     first = rows.reshape(len(rows), -1)[:, 0]
     whole_rows = (rows.reshape(len(rows), -1) == torch.stack([first, first + 0.5], 1)).all(1) & (first == first.round())
     return torch.where(whole_rows, first, -1.0).long(), ((own_labels - 7) / 3).long()
@@ -481,17 +481,15 @@ def epochs(fn, inputs):
     n = inputs["n"]
     with torch.random.fork_rng(devices=[]):
         generator = seeded(inputs["seed"])
-        dealt = []
-        for _ in range(EPOCHS):
-            x, y = numbered(n)
-            dealt.append(deal(fn(x=x, y=y, batch_size=inputs["batch_size"], generator=generator)))
+        x, y = numbered(n)
+        dealt = [deal(fn(x=x.clone(), y=y.clone(), batch_size=inputs["batch_size"], generator=generator)) for _ in range(EPOCHS)]
     sizes = {tuple((len(x), len(y)) for x, y in pairs) for pairs in dealt}
+    forms = {(x.shape[1:], x.dtype, y.shape[1:], y.dtype) for pairs in dealt for x, y in pairs}
     parts = {SIZES: "; ".join(sorted(listed(str(a) if a == b else f"{a} and {b}" for a, b in row) for row in sizes)),
-             FORM: "; ".join(sorted({f"{tuple(x.shape[1:])} {x.dtype}, {tuple(y.shape[1:])} {y.dtype}" for row in dealt for x, y in row}))}
-    if any(sum(len(t) for t in column) != n for pairs in dealt for column in zip(*pairs)) or len(sizes) > 1:
+             FORM: "; ".join(sorted(f"{tuple(of_x)} {x_dtype}, {tuple(of_y)} {y_dtype}" for of_x, x_dtype, of_y, y_dtype in forms))}
+    if any(sum(len(t) for t in column) != n for pairs in dealt for column in zip(*pairs)) or len(sizes) > 1 or len(forms) > 1:
         return parts
-    inputs_first, labels_first = zip(*map(numbers_of, dealt))
-    a, b = torch.stack(inputs_first), torch.stack(labels_first)  # (EPOCHS, n)
+    a, b = (numbers.view(EPOCHS, n) for numbers in numbers_of(dealt))
     parts[TOGETHER] = "belong together" if torch.equal(a, b) else why_apart(a, b)
     parts[ONCE] = how_often(a, inputs["batch_size"]) if torch.equal(a, b) else how_often(b, inputs["batch_size"])
     parts[ORDERS] = "new in each epoch" if not torch.equal(a, a[:1].expand_as(a)) else \
