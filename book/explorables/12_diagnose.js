@@ -126,7 +126,7 @@ function render(host) {
     b.paint(`<path d="${b.line(epochs, cut(curves.grad_norm).map((v) => (Number.isFinite(v) ? Math.min(1e4, Math.max(1e-7, v)) : 1e4)))}" ${stroke(2)}/>`);
     const value = (v, digits = 2) => (Number.isFinite(v) ? said(v, digits) : "not finite"), outside = [["training", train], ["validation", held]].filter(([, values]) => values.some((v) => v > 2.2)).map(([part]) => part);
     const at = `After epoch ${shown}: training ${value(curves.train_loss[shown] / chance)}, validation ${value(curves.val_loss[shown] / chance)}, gradient ${value(curves.grad_norm[shown])}.`;
-    if (!checked || !guess) return `${at}${outside.length ? ` Outside the panel at times: ${outside.join(" and ")} loss.` : ""} ${checked ? "Choose a diagnosis first." : ""}`;
+    if (!checked || !guess) return `${at}${outside.length ? ` Outside the panel at times: ${outside.join(" and ")} loss.` : ""} ${guess ? `Your diagnosis: ${guess}. Check it when you are sure.` : checked ? "Choose a diagnosis first." : ""}`;
     if (!score.has(round)) score.set(round, guess === name);
     return `<b>${guess === name ? "Yes" : "No"}: ${name}.</b> In this run ${words}. Right so far: ${[...score.values()].filter(Boolean).length} of ${score.size}. ${at}`;
   }, () => score.clear());
